@@ -207,6 +207,15 @@ def fit(
     raise SolverError(f"(A.6) is certified to {error.max():.1e} only, not to {tolerance:.1e}")
 
 
+def freeze(samples: Array, tuned: NDArray[np.bool_], centre: Array) -> Array:
+    """Reduce samples to the problem (A.1): weights that are not tuned stay at `centre`.
+
+    What frozen weights contribute to a·w moves into b; columns (n, tuned.sum() + 1) remain.
+    """
+    fixed = samples[:, :-1][:, ~tuned] @ centre[~tuned]
+    return np.column_stack([samples[:, :-1][:, tuned], samples[:, -1] - fixed])
+
+
 def labelled(features: Array, labels: ArrayLike, offset: float = 0.0) -> Array:
     """Make samples (n, d+1) of features (n, d) and labels ±1: standardised, in the unit ball."""
     deviation = features.std(axis=0)

@@ -78,13 +78,20 @@ def _rate(network: Network, decision: Decision) -> Array:
     return transmission_rate(decision.bandwidth, decision.power, gain, network.noise_density)
 
 
+def _layer_costs(network: Network, decision: Decision) -> tuple[Array, Array]:
+    """Return A (14) and B (15)."""
+    return (
+        local_layer_cost(network, decision.user_frequency),
+        edge_layer_cost(network, decision.association, decision.server_frequency),
+    )
+
+
 def auxiliary(network: Network, decision: Decision) -> Auxiliary:
     """Optimal auxiliaries at a decision: z = A/(2α), v = 1/(2psr), q = B/(2(Υ-α)).
 
     The paper writes d_n for the payload s(d_n) here.
     """
-    local = local_layer_cost(network, decision.user_frequency)
-    edge = edge_layer_cost(network, decision.association, decision.server_frequency)
+    local, edge = _layer_costs(network, decision)
     return Auxiliary(
         local=local / (2 * decision.local_layers),
         upload=1 / (2 * decision.power * network.payload * _rate(network, decision)),
@@ -98,8 +105,7 @@ def surrogate(network: Network, decision: Decision, aux: Auxiliary) -> float:
     Where the formulation charges the upload time, ω_t s/r is added as it stands, being convex.
     """
     alpha, remaining = decision.local_layers, network.layers - decision.local_layers
-    local = local_layer_cost(network, decision.user_frequency)
-    edge = edge_layer_cost(network, decision.association, decision.server_frequency)
+    local, edge = _layer_costs(network, decision)
     rate = _rate(network, decision)
     energy = (decision.power * network.payload) ** 2 * aux.upload + 1 / (4 * rate**2 * aux.upload)
     value = (
@@ -117,17 +123,17 @@ def surrogate(network: Network, decision: Decision, aux: Auxiliary) -> float:
 
 def gradient(network: Network, decision: Decision) -> dict[str, Array]:
     """∂H by block of the decision, each (N,): equations (27)-(31)."""
-    n, m, alpha = network, decision.association, decision.local_layers
+    n, alpha = network, decision.local_layers
     rate, rate_power, rate_bandwidth = _rate_derivatives(n, decision)
+    local, edge = _layer_costs(n, decision)
+    local_slope, edge_slope = _clock_slopes(n, decision)
     charge = n.weights.energy * decision.power + _delay_weight(n)
     return {
-        "local_layers": local_layer_cost(n, decision.user_frequency)
-        - edge_layer_cost(n, m, decision.server_frequency)
-        + _stability_slope(n, alpha),
+        "local_layers": local - edge + _stability_slope(n, alpha),
         "power": n.payload * (n.weights.energy / rate - charge * rate_power / rate**2),
         "bandwidth": -n.payload * charge * rate_bandwidth / rate**2,
-        "user_frequency": alpha * _local_slope(n, decision),
-        "server_frequency": (n.layers - alpha) * _edge_slope(n, decision),
+        "user_frequency": alpha * local_slope,
+        "server_frequency": (n.layers - alpha) * edge_slope,
     }
 
 
@@ -137,8 +143,8 @@ def surrogate_gradient(network: Network, decision: Decision, aux: Auxiliary) -> 
     rate, rate_power, rate_bandwidth = _rate_derivatives(n, decision)
     # d/dr of ω_e/(4 r² v) + ω_t s/r
     slope = -n.weights.energy / (2 * aux.upload * rate**3) - _delay_weight(n) * n.payload / rate**2
-    local = local_layer_cost(n, decision.user_frequency)
-    edge = edge_layer_cost(n, decision.association, decision.server_frequency)
+    local, edge = _layer_costs(n, decision)
+    local_slope, edge_slope = _clock_slopes(n, decision)
     return {
         "local_layers": _stability_slope(n, alpha)
         + 2 * aux.local * alpha
@@ -146,8 +152,8 @@ def surrogate_gradient(network: Network, decision: Decision, aux: Auxiliary) -> 
         "power": 2 * n.weights.energy * n.payload**2 * aux.upload * decision.power
         + slope * rate_power,
         "bandwidth": slope * rate_bandwidth,
-        "user_frequency": local * _local_slope(n, decision) / (2 * aux.local),
-        "server_frequency": edge * _edge_slope(n, decision) / (2 * aux.edge),
+        "user_frequency": local * local_slope / (2 * aux.local),
+        "server_frequency": edge * edge_slope / (2 * aux.edge),
     }
 
 
@@ -171,23 +177,18 @@ def _stability_slope(network: Network, alpha: Array) -> Array:
     return network.weights.stability * scale / (network.layers * (edge - share) ** 2)
 
 
-def _clock_slope(network: Network, frequency: Array, kappa: Array, throughput: Array) -> Array:
-    """Differentiate one layer's cost by the clock: ψ/(CD)·(2 ω_e κ f - ω_t/f²)."""
-    w = network.weights
-    cost = 2 * w.energy * kappa * frequency - w.delay / frequency**2
-    return network.flops_per_layer / throughput * cost
+def _clock_slopes(network: Network, decision: Decision) -> tuple[Array, Array]:
+    """∂A/∂f and ∂B/∂f, each ψ/(CD)·(2 ω_e κ f - ω_t/f²)."""
+    n, m = network, decision.association
 
+    def slope(frequency: Array, kappa: Array, throughput: Array) -> Array:
+        cost = 2 * n.weights.energy * kappa * frequency - n.weights.delay / frequency**2
+        return n.flops_per_layer / throughput * cost
 
-def _local_slope(network: Network, decision: Decision) -> Array:
-    return _clock_slope(
-        network, decision.user_frequency, network.user_kappa, network.user_throughput
+    return (
+        slope(decision.user_frequency, n.user_kappa, n.user_throughput),
+        slope(decision.server_frequency, n.server_kappa[m], n.server_throughput[m]),
     )
-
-
-def _edge_slope(network: Network, decision: Decision) -> Array:
-    m = decision.association
-    kappa, throughput = network.server_kappa[m], network.server_throughput[m]
-    return _clock_slope(network, decision.server_frequency, kappa, throughput)
 
 
 def fractional_programming(
@@ -260,8 +261,7 @@ def round_layers(network: Network, decision: Decision) -> Decision:
 
     The paper rounds to the nearest integer, which can be the infinite Υ.
     """
-    local = local_layer_cost(network, decision.user_frequency)
-    edge = edge_layer_cost(network, decision.association, decision.server_frequency)
+    local, edge = _layer_costs(network, decision)
     candidates = np.clip(
         np.stack([np.floor(decision.local_layers), np.ceil(decision.local_layers)]),
         1,
@@ -274,39 +274,3 @@ def round_layers(network: Network, decision: Decision) -> Decision:
     )
     chosen = np.take_along_axis(candidates, np.argmin(cost, axis=0)[None], axis=0)[0]
     return replace(decision, local_layers=chosen)
-
-
-@dataclass(frozen=True)
-class Audit:
-    """How well K serves as a surrogate of H at a point; all three are relative.
-
-    Parameters
-    ----------
-    touch : float
-        |K - H|/|H| at the point itself, equation (16): 0 up to rounding.
-    majorise : float
-        Smallest (K - H)/|H| over other points: never below 0 up to rounding.
-    gradient : float
-        Largest |∂K - ∂H|/scale over blocks, equations (32a)-(32e): 0 up to rounding.
-    """
-
-    touch: float
-    majorise: float
-    gradient: float
-
-
-def audit(network: Network, decision: Decision, others: tuple[Decision, ...] = ()) -> Audit:
-    """Check K against H: value and gradient at a decision, the bound at other ones."""
-    aux = auxiliary(network, decision)
-    value = evaluate(network, decision).objective
-    touch = abs(surrogate(network, decision, aux) - value) / abs(value)
-    gaps = [
-        (surrogate(network, other, aux) - evaluate(network, other).objective) / abs(value)
-        for other in (decision, *others)
-    ]
-    true, model = gradient(network, decision), surrogate_gradient(network, decision, aux)
-    steepest = max(
-        float(np.max(np.abs(true[key] - model[key])) / max(np.max(np.abs(true[key])), 1e-300))
-        for key in true
-    )
-    return Audit(touch=touch, majorise=min(gaps), gradient=steepest)

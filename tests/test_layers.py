@@ -1,0 +1,118 @@
+"""The architecture: a module imports only from lower floors, and only what is declared."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.book import ROOT
+
+PACKAGE = ROOT / "mecllm"
+# From the ground up; modules of one floor do not know each other, those of one subpackage may.
+FLOORS = (
+    {"errors", "resources"},
+    {"network", "learners"},
+    {"geometry", "parameters", "stability"},
+    {"model"},
+    {"scenario", "constraints", "solution"},
+    {"surrogate_problem", "allocation.*"},
+    {"transform", "association"},
+    {"audit", "derivations.*", "certificate", "pricing"},
+    {"methods"},
+    {"experiments", "sweep.*"},
+    {"figures.*", "claims"},
+    {"cli_figures", "cli_sweep"},
+    {"cli"},
+)
+# Importing the package must not cost the seconds that these take.
+HEAVY = {"cvxpy", "matplotlib", "pandas", "sympy", "joblib", "rich", "typer"}
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {
+    module_name(path): path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"
+}
+
+
+def floor(module: str) -> int:
+    for level, names in enumerate(FLOORS):
+        if module in names or f"{module.partition('.')[0]}.*" in names:
+            return level
+    pytest.fail(f"mecllm/{module}.py stands on no floor: add it to FLOORS")
+
+
+def imports(path: Path, *, top_level: bool = False) -> set[str]:
+    """Absolute names of what a file imports, as `package.module` (or `package.name`)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: import by the full name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own(names: set[str]) -> set[str]:
+    """Modules of mecllm among imported names."""
+    inside = {name.removeprefix("mecllm.") for name in names if name.startswith("mecllm.")}
+    return {
+        module
+        for name in inside
+        for module in MODULES
+        if name == module or name.startswith(f"{module}.")
+    }
+
+
+def package(module: str) -> str:
+    return module.rpartition(".")[0] or module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_from_lower_floors(module):
+    others = {m for m in own(imports(MODULES[module])) if package(m) != package(module)}
+    too_high = {m for m in others if floor(m) >= floor(module)}
+    assert not too_high, f"{module} stands on floor {floor(module)}"
+
+
+def test_no_module_needs_itself():
+    needs = {module: own(imports(path)) - {module} for module, path in MODULES.items()}
+    assert set(TopologicalSorter(needs).static_order()) >= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_declared_dependencies(module):
+    required = {re.split(r"[^\w-]", line)[0] for line in PROJECT["dependencies"]}
+    allowed = required | sys.stdlib_module_names | {"mecllm", "__future__"}
+    foreign = {name.partition(".")[0] for name in imports(MODULES[module], top_level=True)}
+    assert foreign <= allowed
+
+
+def test_each_dependency_is_imported_somewhere():
+    required = {re.split(r"[^\w-]", line)[0] for line in PROJECT["dependencies"]}
+    used = {name.partition(".")[0] for path in MODULES.values() for name in imports(path)}
+    assert required <= used
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_is_short_enough_to_read(module):
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, mecllm; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout.split()
+    assert not HEAVY & set(loaded)
