@@ -1,4 +1,4 @@
-"""Audits of the surrogate: does K touch H, stay above it, and share its gradient?"""
+"""Audits of the surrogate: whether K touches H, stays above it and shares its gradient."""
 
 from __future__ import annotations
 

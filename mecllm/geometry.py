@@ -83,8 +83,3 @@ def great_circle_distance(users: Array, servers: Array) -> Array:
     half_lon = np.sin((lon_u[:, None] - lon_s) / 2) ** 2
     share = half_lat + np.cos(lat_u)[:, None] * np.cos(lat_s) * half_lon
     return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0)))
-
-
-def path_gain(distance: Array, intercept: float, slope: float) -> Array:
-    """Power gain 10^(-PL/10) with PL = intercept + slope·log10(distance/km) [dB] (Section 5)."""
-    return 10 ** (-(intercept + slope * np.log10(distance / 1e3)) / 10)

@@ -251,7 +251,7 @@ def normalize_weights(network: Network) -> Network:
     Network
         The same network with ω_e [1/J], ω_t [1/s] and ω_s in place of the bare priorities.
     """
-    best = np.argmax(network.gain, axis=1)
+    best = network.nearest()
     share = min(1.0, network.servers / network.users)
     point = replace(
         reference_decision(network, best),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecllm.errors import ScenarioError
+from mecllm.gain import DistanceGain
 
 Array = NDArray[Any]
 IntArray = NDArray[np.int64]
@@ -102,7 +103,7 @@ class Network:
         Bounds on the transmit power p_n [W]; the paper has no lower one.
     bandwidth_max : array (M,)
         b^max [Hz].
-    gain : array (N, M)
+    gain : array (N, M) or DistanceGain
         g_{n,m}, dimensionless power gain.
     samples : array (N,)
         k_n, fine-tuning samples of a user.
@@ -138,23 +139,21 @@ class Network:
     server_frequency_max: Array
     bandwidth_max: Array
     server_slots: Array
-    gain: Array
+    gain: Array | DistanceGain
     user_position: Array
     server_position: Array
 
     def __post_init__(self) -> None:
-        shapes = {
-            key: shape
-            for shape, keys in _shapes(len(self.flops_per_layer), len(self.bandwidth_max)).items()
-            for key in keys
-        }
-        for key, shape in shapes.items():
+        arrays = _shapes(len(self.flops_per_layer), len(self.bandwidth_max))
+        if isinstance(self.gain, DistanceGain):
+            arrays.pop("gain")
+        for key, shape in arrays.items():
             value = np.array(getattr(self, key), dtype=np.float64)
             if value.shape != shape:
                 raise ScenarioError("network", key, f"shape {value.shape}", f"shape {shape}")
             value.setflags(write=False)
             object.__setattr__(self, key, value)
-        for key in ("layers", "noise_density", "lipschitz", *shapes):
+        for key in ("layers", "noise_density", "lipschitz", *arrays):
             if "position" not in key:
                 _require_positive(key, getattr(self, key))
         if self.layers < 2:
@@ -190,18 +189,27 @@ class Network:
         """Gain (N,) of each user to its own server."""
         return self.gain[np.arange(self.users), association]
 
+    def nearest(self) -> IntArray:
+        """Server (N,) of each user's best gain."""
+        if isinstance(self.gain, DistanceGain):
+            return self.gain.nearest()
+        return np.argmax(self.gain, axis=1)
+
     def with_weights(self, energy: float, delay: float, stability: float) -> Network:
         """Return the same network under other weights ω_e [1/J], ω_t [1/s], ω_s."""
         return replace(self, weights=Weights(energy, delay, stability))
 
     def save(self, path: str | Path) -> None:
         """Write every array, bit for bit, to an `.npz` file that needs no pickle."""
-        header = {
+        header: dict[str, object] = {
             "formulation": asdict(self.formulation),
             "weights": asdict(self.weights),
             **{key: getattr(self, key) for key in _SCALARS},
         }
         arrays = {key: getattr(self, key) for key in _ARRAYS}
+        if isinstance(self.gain, DistanceGain):
+            header["gain"] = {key: getattr(self.gain, key) for key in _PATH_LOSS}
+            arrays["gain"] = np.empty(0)
         with Path(path).open("wb") as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
@@ -222,33 +230,38 @@ class Network:
                 scalars = {key: header[key] for key in _SCALARS}
                 formulation = Formulation(**header["formulation"])
                 weights = Weights(**header["weights"])
+                if "gain" in header:
+                    ends = arrays["user_position"], arrays["server_position"]
+                    arrays["gain"] = DistanceGain(*ends, **header["gain"])
         except (OSError, BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
             raise ScenarioError(str(path), "network", type(error).__name__, allowed) from error
         return cls(formulation=formulation, weights=weights, **scalars, **arrays)
 
 
-def _shapes(users: int, servers: int) -> dict[tuple[int, ...], tuple[str, ...]]:
+def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
+    per_user = (
+        "flops_per_layer",
+        "payload",
+        "user_throughput",
+        "user_kappa",
+        "user_frequency_max",
+        "power_min",
+        "power_max",
+        "samples",
+    )
+    per_server = (
+        "server_throughput",
+        "server_kappa",
+        "server_frequency_max",
+        "bandwidth_max",
+        "server_slots",
+    )
     return {
-        (users,): (
-            "flops_per_layer",
-            "payload",
-            "user_throughput",
-            "user_kappa",
-            "user_frequency_max",
-            "power_min",
-            "power_max",
-            "samples",
-        ),
-        (servers,): (
-            "server_throughput",
-            "server_kappa",
-            "server_frequency_max",
-            "bandwidth_max",
-            "server_slots",
-        ),
-        (users, servers): ("gain",),
-        (users, 2): ("user_position",),
-        (servers, 2): ("server_position",),
+        **dict.fromkeys(per_user, (users,)),
+        **dict.fromkeys(per_server, (servers,)),
+        "gain": (users, servers),
+        "user_position": (users, 2),
+        "server_position": (servers, 2),
     }
 
 
@@ -266,3 +279,4 @@ _ARRAYS = tuple(
     for field in fields(Network)
     if field.name not in (*_SCALARS, "formulation", "weights")
 )
+_PATH_LOSS = ("intercept", "slope", "distance_min")

@@ -14,10 +14,14 @@ import numpy as np
 
 from mecllm import geometry
 from mecllm.errors import ScenarioError
+from mecllm.gain import DistanceGain, path_gain
 from mecllm.model import normalize_weights
 from mecllm.network import Array, Formulation, Network, Weights
 from mecllm.parameters import Law, Provenance, Spec, parameter, read_law, read_provenance
 from mecllm.resources import data_path
+
+# More pairs than this (0.8 GB) are not stored; their gain is computed from the distance on demand.
+DENSE_PAIRS = 100_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,12 +226,17 @@ class Scenario:
         known = geometry.read_coordinates(Path(self.file).parent / sites)
         return known[rng.integers(len(known), size=count)]
 
-    def _gain(self, users: Array, servers: Array, rng: np.random.Generator) -> Array:
+    def _gain(self, users: Array, servers: Array, rng: np.random.Generator) -> Array | DistanceGain:
+        loss = (self.path_loss_intercept_dB, self.path_loss_slope_dB)
+        if len(users) * len(servers) > DENSE_PAIRS:
+            if self.shape == "sites" or self.shadowing_dB:
+                allowed = f"a planar shape without shadowing above {DENSE_PAIRS} pairs"
+                raise ScenarioError(self.file, "shape, shadowing_dB", self.shape, allowed)
+            return DistanceGain(users, servers, *loss, distance_min=self.distance_min_m)
         measure = (
             geometry.great_circle_distance if self.shape == "sites" else geometry.planar_distance
         )
-        distance = np.maximum(measure(users, servers), self.distance_min_m)
-        gain = geometry.path_gain(distance, self.path_loss_intercept_dB, self.path_loss_slope_dB)
+        gain = path_gain(np.maximum(measure(users, servers), self.distance_min_m), *loss)
         if self.shadowing_dB:
             gain = gain * 10 ** (self.shadowing_dB * rng.standard_normal(gain.shape) / 10)
         return gain

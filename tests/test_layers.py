@@ -15,7 +15,7 @@ from tests.book import ROOT
 PACKAGE = ROOT / "mecllm"
 # From the ground up; modules of one floor do not know each other, those of one subpackage may.
 FLOORS = (
-    {"errors", "resources"},
+    {"errors", "gain", "resources"},
     {"network", "learners"},
     {"geometry", "parameters", "stability"},
     {"model"},
@@ -36,12 +36,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    inside = path.relative_to(PACKAGE)
+    return ".".join((inside.parent if path.stem == "__init__" else inside.with_suffix("")).parts)
 
 
-MODULES = {
-    module_name(path): path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__init__"
-}
+# Every file but the package's own `__init__`, which gathers what readers type.
+MODULES = {name: path for path in sorted(PACKAGE.rglob("*.py")) if (name := module_name(path))}
 
 
 def floor(module: str) -> int:
@@ -65,14 +65,12 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
 
 
 def own(names: set[str]) -> set[str]:
-    """Modules of mecllm among imported names."""
-    inside = {name.removeprefix("mecllm.") for name in names if name.startswith("mecllm.")}
-    return {
-        module
-        for name in inside
-        for module in MODULES
-        if name == module or name.startswith(f"{module}.")
-    }
+    """Modules of mecllm among imported names; of a subpackage, the module and not its roof."""
+    found = set()
+    for name in names:
+        known = [m for m in MODULES if f"{name}.".startswith(f"mecllm.{m}.")]
+        found |= {max(known, key=len)} if known else set()
+    return found
 
 
 def package(module: str) -> str:
