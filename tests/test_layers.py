@@ -108,6 +108,13 @@ def test_a_file_is_short_enough_to_read(module):
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 300
 
 
+def test_the_api_page_names_every_module():
+    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    named = re.findall(r"automodule:: mecllm\.(\S+)", page)
+    assert set(named) == set(MODULES)
+    assert len(named) == len(MODULES)
+
+
 def test_importing_the_package_is_light():
     code = "import sys, mecllm; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run(

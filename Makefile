@@ -1,0 +1,64 @@
+# Everything goes through this file; Python 3.11+ and make are all it needs.
+# Every path is relative to this folder, so that a folder name with a space is no trouble.
+
+PYTHON ?= python3
+VENV_PYTHON = .venv/bin/python
+NB ?=
+UPGRADE ?=
+
+# Outputs must not depend on the machine: a fixed hash seed, and one thread in the linear algebra,
+# whose sums would otherwise be split by the number of cores.
+export PYTHONHASHSEED = 0
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+# The reader's own IPython start-up files and matplotlib settings stay out of the book.
+export IPYTHONDIR = $(CURDIR)/.venv/ipython
+export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
+unexport MPLBACKEND
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test check-book lint format lock text notebook execute clean
+
+help: ## this list
+	@$(PYTHON) -c 'import re; [print(f"make {a:11}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
+
+env: ## create .venv from requirements.lock
+	@$(PYTHON) tools/environment.py
+
+book: env ## execute every chapter and render the book into _build/html
+	@$(VENV_PYTHON) -m tools.book
+
+test: env ## run the tests, and every chapter against its stored outputs
+	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --nbval tests book
+
+check-book: env ## render the stored outputs from nothing and look at every page (needs Chromium)
+	@$(VENV_PYTHON) -m tools.book --committed
+	@$(VENV_PYTHON) -m pytest tests/built
+
+lint: env ## style, format and types
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+
+format: env ## mend style and format where that can be done without thinking
+	@$(VENV_PYTHON) -m ruff check --fix-only --quiet .
+	@$(VENV_PYTHON) -m ruff format .
+
+lock: env ## resolve requirements.lock from pyproject.toml; UPGRADE=--upgrade for newer versions
+	@$(VENV_PYTHON) -m uv pip compile pyproject.toml --quiet --output-file requirements.lock \
+		--extra book --extra test --extra lint --extra classroom --generate-hashes \
+		--universal --fork-strategy fewest --python-version 3.11 --no-emit-index-url \
+		--custom-compile-command "make lock" $(UPGRADE)
+
+text: env ## NB=name: book/name.ipynb as text/name.py
+	@$(VENV_PYTHON) -m tools.notebooks text $(NB)
+
+notebook: env ## NB=name: text/name.py back into book/name.ipynb
+	@$(VENV_PYTHON) -m tools.notebooks notebook $(NB)
+
+execute: env ## NB=name: run book/name.ipynb in place; without NB every chapter
+	@$(VENV_PYTHON) -m tools.notebooks execute $(NB)
+
+clean: ## remove _build and caches; .venv and text/ stay
+	@rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,75 @@
+"""The pages in Chromium, from the disk and without a network, on a desk and on a phone."""
+
+import os
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.built.site import HTML
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# Chromium asks its maker for updates and the like at every start; a container has no sandbox.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+LOUD = {"error", "warning"}
+SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+# What a page tells about its formulas, pictures and width, once MathJax is done.
+INSPECT = """async () => {
+  if (window.MathJax) await MathJax.startup.promise;
+  document.querySelectorAll('details').forEach(box => { box.open = true; });
+  const images = [...document.images];
+  images.forEach(image => { image.loading = 'eager'; });
+  await Promise.all(images.map(image => image.decode().catch(() => null)));
+  const article = document.querySelector('article') || document.body;
+  const prose = article.cloneNode(true);
+  prose.querySelectorAll('pre, code, script, mjx-container').forEach(node => node.remove());
+  const formulas = [...document.querySelectorAll('.math')];
+  const page = document.documentElement;
+  return {
+    unrendered: formulas.filter(node => !node.querySelector('mjx-container'))
+                        .map(node => node.textContent.slice(0, 80)),
+    wrong: [...document.querySelectorAll('mjx-merror, [data-mjx-error]')]
+                        .map(node => node.textContent.slice(0, 80)),
+    bare: (prose.textContent.match(/\\$\\$|\\\\\\(|\\\\\\[|\\\\begin\\{/g) || []),
+    formulas: formulas.length,
+    broken: images.filter(image => !image.naturalWidth).map(image => image.src),
+    excess: page.scrollWidth - page.clientWidth,
+  };
+}"""
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_renders_offline(built, browser, size):
+    context = browser.new_context(viewport=SIZES[size], offline=True)
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    outside, console, faults, formulas = [], [], [], 0
+    page.on(
+        "request", lambda request: request.url.startswith("http") and outside.append(request.url)
+    )
+    page.on("console", lambda note: note.type in LOUD and console.append(note.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
+    for name in built:
+        page.goto((HTML / name).resolve().as_uri(), wait_until="load")
+        found = page.evaluate(INSPECT) | {"outside": [*outside], "console": [*console]}
+        formulas += found.pop("formulas")
+        faults += [(name, what, value) for what, value in found.items() if value]
+        outside.clear()
+        console.clear()
+    context.close()
+    assert not faults
+    assert formulas > 0, "a book on optimisation shows formulas; did the selector change?"
