@@ -55,7 +55,7 @@ def feasibility(
     if network.formulation.capacity == "equal":
         excess["9e"], excess["9g"] = np.abs(excess["9e"]), np.abs(excess["9g"])
     what = {
-        "9a": "local layers outside {1..Υ-1}, by {:.3g} layers",
+        "9a": "local layers outside {{1..Υ-1}}, by {:.3g} layers",
         "9d": "power outside its bounds, by {:.3g} of the bound",
         "9e": "bandwidth of the server, off by {:.3g} of it",
         "9f": "user clock above its maximum, by {:.3g} of it",

@@ -111,8 +111,8 @@ class Learner:
     def project(self, weights: Array) -> Array:
         """Nearest point of the ball."""
         norm = np.linalg.norm(weights, axis=-1, keepdims=True)
-        shrink = np.minimum(1.0, self.radius / np.maximum(norm, np.finfo(float).tiny))
-        return np.asarray(weights * shrink)
+        outside = norm > self.radius
+        return np.where(outside, weights * (self.radius / np.where(outside, norm, 1.0)), weights)
 
 
 def lipschitz(learner: Learner, pool: Array) -> Array:

@@ -165,7 +165,9 @@ class Network:
         if self.users == 0 or self.servers == 0:
             raise ScenarioError("network", "(N, M)", (self.users, self.servers), "N >= 1, M >= 1")
         if np.any(self.power_min > self.power_max):
-            raise ScenarioError("network", "power_min", self.power_min.max(), "power_max at most")
+            raise ScenarioError(
+                "network", "power_min", float(self.power_min.max()), "power_max at most"
+            )
         if self.formulation.capacity == "equal" and self.users < self.servers:
             raise ScenarioError(
                 "network",
@@ -210,8 +212,11 @@ class Network:
         if isinstance(self.gain, DistanceGain):
             header["gain"] = {key: getattr(self.gain, key) for key in _PATH_LOSS}
             arrays["gain"] = np.empty(0)
-        with Path(path).open("wb") as file:
+        # Written beside and moved, so that an interrupted run leaves no half a file.
+        draft = Path(f"{path}.part")
+        with draft.open("wb") as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+        draft.replace(path)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:

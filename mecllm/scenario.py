@@ -266,6 +266,11 @@ def _from_table(path: Path, table: dict[str, Any]) -> Scenario:
     flags = table.get("formulation")
     if not isinstance(flags, dict) or sorted(flags) != sorted(_FLAGS):
         raise ScenarioError(where, "formulation", flags, f"a table with {', '.join(_FLAGS)}")
+    try:
+        formulation = Formulation(**flags)
+    except ScenarioError as error:
+        key = f"formulation.{error.key}"
+        raise ScenarioError(where, key, error.value, error.allowed) from error
     values: dict[str, Any] = {}
     provenance: dict[str, Provenance] = {}
     sites = isinstance(table.get("shape"), dict) and table["shape"].get("value") == "sites"
@@ -287,7 +292,7 @@ def _from_table(path: Path, table: dict[str, Any]) -> Scenario:
     return Scenario(
         name=table["name"],
         summary=table["summary"],
-        formulation=Formulation(**flags),
+        formulation=formulation,
         provenance=provenance,
         file=str(path),
         **values,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mecllm.errors import SolverError
+from mecllm.errors import ScenarioError, SolverError
 from mecllm.model import (
     Decision,
     computation_delay,
@@ -46,6 +46,9 @@ class Multipliers:
     server_frequency: Array
 
 
+# CVXPY's compilation of a parametrised problem grows with the square of the users (7 s and 2 GB at
+# 500), so that above this many the problem is canonicalised anew for each set of auxiliaries.
+COMPILED_USERS = 200
 # Below this signal-to-noise ratio the exponential cone would have to resolve ln(1+x) as a small
 # difference and Clarabel ends with inaccurate points; above it the squarings below lose digits.
 LOW_SNR = 0.1
@@ -102,6 +105,11 @@ class SurrogateProblem:
         Feasible point whose association is kept. Every variable is a multiple of it, so that all
         numbers are of order one: in SI units the cone solver would face 1e-17 to 1e10 and return
         inaccurate points.
+
+    Raises
+    ------
+    ScenarioError
+        When ω_e and ω_t are both 0: a layer then costs nothing and the auxiliaries are 0/0.
     """
 
     def __init__(self, network: Network, unit: Decision) -> None:
@@ -110,6 +118,8 @@ class SurrogateProblem:
         n, m, size = network, unit.association, network.users
         self.network, self.association, self._unit = network, m, unit
         w = n.weights
+        if w.energy == 0 and w.delay == 0:
+            raise ScenarioError("weights", "(energy, delay)", (0.0, 0.0), "one of them > 0")
         self._layers = cp.Variable(size)
         self._power, self._bandwidth = cp.Variable(size), cp.Variable(size)
         self._user, self._server = cp.Variable(size), cp.Variable(size)
@@ -195,12 +205,19 @@ class SurrogateProblem:
             with warnings.catch_warnings():
                 # "Solution may be inaccurate": the caller checks the descent of H instead.
                 warnings.simplefilter("ignore", UserWarning)
-                self._problem.solve(solver=cp.CLARABEL)
+                self._problem.solve(
+                    solver=cp.CLARABEL, ignore_dpp=self.network.users > COMPILED_USERS
+                )
         except cp.SolverError as error:
             raise SolverError(f"Clarabel failed on P4: {error}") from error
         if self._problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
             raise SolverError(f"Clarabel ended P4 with status {self._problem.status}")
         return self._decision(), self._multipliers()
+
+    @property
+    def value(self) -> float:
+        """Objective that the solver reports for the last P4; equals K at its solution."""
+        return float(self._problem.value)
 
     def _decision(self) -> Decision:
         """Return the solution in SI units, the solver's last digits moved into the constraints."""

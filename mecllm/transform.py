@@ -6,7 +6,9 @@ A product a·b is bounded by a²z + b²/(4z), tight at z = b/(2a). Applied to th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -31,6 +33,14 @@ FP_TOLERANCE = 1e-4
 P4_TOLERANCE = 1e-8
 # The paper gives no cap for this loop; convergence is linear, and a run that needs more is told.
 FP_MAX_ITERATIONS = 200
+
+
+class ConvexProblem(Protocol):
+    """What solves P4 for auxiliaries z, v, q (N,) each."""
+
+    def solve(self, local: Array, upload: Array, edge: Array) -> tuple[Decision, Multipliers]:
+        """Return the minimiser of K and its multipliers."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +207,7 @@ def fractional_programming(
     start: Decision | None = None,
     tolerance: float = FP_TOLERANCE,
     max_iterations: int = FP_MAX_ITERATIONS,
+    convex_problem: Callable[[Network, Decision], ConvexProblem] = SurrogateProblem,
 ) -> FractionalProgram:
     """Iterate P4 and its auxiliaries from a start, as Section 4.1 does, χ held.
 
@@ -208,6 +219,9 @@ def fractional_programming(
         Relative change of P4's value at which to stop.
     max_iterations : int
         Most P4 problems; a run that reaches it returns `converged=False`.
+    convex_problem : callable
+        What solves P4: (network, start) → an object with `solve(z, v, q)`. Clarabel by default;
+        `mecllm.separable.SeparableProblem` solves the same problem faster.
 
     Raises
     ------
@@ -216,7 +230,7 @@ def fractional_programming(
         run with `converged=False` and the last good point.
     """
     decision = start or reference_decision(network, association)
-    problem, rescaled = SurrogateProblem(network, decision), False
+    problem, rescaled = convex_problem(network, decision), False
     objectives = [evaluate(network, decision).objective]
     surrogates: list[float] = []
     multipliers, converged = None, False
@@ -234,7 +248,7 @@ def fractional_programming(
                 message = str(error)
                 break
             # The literal track's powers shrink by orders of magnitude and leave the units behind.
-            problem, rescaled = SurrogateProblem(network, decision), True
+            problem, rescaled = convex_problem(network, decision), True
             continue
         rescaled = False
         decision, multipliers = candidate, duals

@@ -1,0 +1,283 @@
+"""Exact power and bandwidth: Section 4.1 without the fractional transform.
+
+A user that gets the bandwidth b pays min_p (T + E p) s / r(b, p) over p_min <= p <= p_max, where
+E = ω_e and T is ω_t, or 0 where the upload's time is not charged. With x = g p/(σ² b) the
+signal-to-noise ratio and u = ln(1 + x), the free minimiser obeys
+
+    1 + (u - 1) e^u = T g / (E σ² b),      that is  u = 1 + W((T g/(E σ² b) - 1)/e),
+
+W being Lambert's function; a bound on p stops it. The value is convex and decreasing in b, with the
+slope -λ = -s ln 2 (T + E p) c(u)/b², c(u) = (u - 1 + e^-u)/u². Every equation below is solved in
+the logarithm of u, where it is convex and increasing, so that Newton's method cannot fail, at
+signal-to-noise ratios of 1e-12 as of 1e12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mecllm.allocation.groups import Groups
+from mecllm.model import transmission_rate
+from mecllm.network import Array, IntArray, Network
+
+# Newton's steps are quadratic; from the starts below 12 is the most ever seen, and the loops stop
+# at a relative change of 1e-14.
+MAX_STEPS = 60
+RELATIVE_CHANGE = 1e-14
+# A price of zero asks for unlimited bandwidth. This one asks for an astronomic but finite one, at a
+# value that differs from the limit by less than rounding.
+LEAST_PRICE = 1e-200
+# ln of the tabulated value has a second derivative below 1/4; on 4096 cells over a range of 200
+# linear interpolation errs by less than (200/4096)²/32 = 8e-5.
+TABLE_SLACK = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Uplink:
+    """Constants of the uploads of some user-server pairs; arrays that broadcast.
+
+    Parameters
+    ----------
+    gain : array
+        g, dimensionless.
+    payload : array
+        s [bit].
+    power_min, power_max : array
+        Bounds on p [W].
+    noise : float
+        σ² [W/Hz].
+    delay, energy : float
+        T [1/s] and E [1/J], the prices of time and energy.
+    """
+
+    gain: Array
+    payload: Array
+    power_min: Array
+    power_max: Array
+    noise: float
+    delay: float
+    energy: float
+
+    @classmethod
+    def of(cls, network: Network, users: IntArray, servers: IntArray) -> Uplink:
+        """Take the pairs (users, servers), index arrays that broadcast, from a network."""
+        return cls(
+            gain=network.gain[users, servers],
+            payload=network.payload[users],
+            power_min=network.power_min[users],
+            power_max=network.power_max[users],
+            noise=network.noise_density,
+            delay=network.weights.delay if network.formulation.transmission_delay else 0.0,
+            energy=network.weights.energy,
+        )
+
+    @property
+    def free(self) -> bool:
+        """Whether the upload costs nothing, both weights being zero."""
+        return self.delay == 0 and self.energy == 0
+
+    def cost(self, bandwidth: Array, power: Array) -> Array:
+        """Weighted cost of the upload, (T + E p) s / r: equations (3) and (4)."""
+        rate = transmission_rate(bandwidth, power, self.gain, self.noise)
+        return (self.delay + self.energy * power) * self.payload / rate
+
+    def best_power(self, bandwidth: Array) -> Array:
+        """Power [W] of least cost at a bandwidth [Hz], between its bounds."""
+        if self.delay == 0 or self.energy == 0:
+            return self._power_at_a_bound()
+        with np.errstate(over="ignore"):
+            log_ratio = (
+                np.log(self.delay / self.energy / self.noise)
+                + np.log(self.gain)
+                - np.log(bandwidth)
+            )
+        start = np.where(log_ratio > 1, log_ratio, np.exp((np.minimum(log_ratio, 1) + 0.7) / 2))
+        u = _newton(log_ratio, _free_ratio, start)
+        return np.clip(self._free_power(u), self.power_min, self.power_max)
+
+    def demand(self, price: Array) -> tuple[Array, Array]:
+        """Bandwidth [Hz] that minimises cost + price * bandwidth, and its elasticity.
+
+        Parameters
+        ----------
+        price : array
+            λ [1/Hz], broadcasts with the pairs.
+
+        Returns
+        -------
+        bandwidth, elasticity : array
+            b(λ) and d ln b / d ln λ, which lies in [-2/3, -1/2] at every signal-to-noise ratio.
+        """
+        log_price = np.log(np.maximum(price, LEAST_PRICE))
+        log_unit = np.log(self.noise) - np.log(self.gain)
+        log_bit = np.log(self.payload) + np.log(np.log(2))
+        if self.delay == 0 or self.energy == 0:
+            return self._demand_at(self._power_at_a_bound(), log_price, log_unit, log_bit)
+        log_scale = log_price + np.log(self.delay) - 2 * np.log(self.energy)
+        target = log_scale - log_bit - 2 * log_unit
+        u = _newton(target, _free_price, _start(target, 4.0, 3.0))
+        second = _second(u)
+        power = self._free_power(u)
+        log_bandwidth = np.log(self.delay / self.energy) - log_unit - _log_free_ratio(u, second)
+        bandwidth, elasticity = np.exp(log_bandwidth), -1 / (2 - second)
+        bound = (power > self.power_max) | (power < self.power_min)
+        if np.any(bound):
+            stopped = np.clip(power, self.power_min, self.power_max)[bound]
+            shape = bandwidth.shape
+            parts = (np.broadcast_to(a, shape)[bound] for a in (log_price, log_unit, log_bit))
+            bandwidth[bound], elasticity[bound] = self._demand_at(stopped, *parts)
+        return bandwidth, elasticity
+
+    def least_lagrangian(self, log_price: Array, log_gain: Array) -> Array:
+        """Quick lower bound on min over (p, b) of cost + λ b, for screening many pairs.
+
+        Drops the bounds on p where p is free between them, which leaves a function of one number,
+        tabulated here; `TABLE_SLACK` covers the interpolation. Arrays broadcast against the gain's.
+        """
+        if self.free:
+            return np.zeros(np.broadcast_shapes(log_price.shape, log_gain.shape))
+        log_bit = np.log(self.payload) + np.log(np.log(2))
+        if self.delay > 0 and self.energy > 0:
+            target = np.log(self.delay) - 2 * np.log(self.energy) - log_bit
+            scale = log_bit + np.log(self.energy * self.noise)
+            forward, start, log_noise = _free_price, (4.0, 3.0), np.log(self.noise)
+        else:
+            power = self.power_min if self.delay == 0 else self.power_max
+            log_cost = np.log(self.delay + self.energy * power)
+            target = 2 * np.log(power) - log_bit - log_cost
+            scale = log_bit + log_cost + np.log(self.noise) - np.log(power)
+            forward, start, log_noise = _stopped_price, (2.0, 2.0), np.log(self.noise)
+        argument = log_price + 2 * log_gain + (target - 2 * log_noise)
+        low, high = float(argument.min()), float(argument.max())
+        grid = np.linspace(low, max(high, low + 1.0), 4097)
+        u = _newton(grid, forward, _start(grid, *start))
+        second = _second(u)
+        if forward is _free_price:
+            value = np.log(np.exp(u) + np.exp(_log_free_ratio(u, second)) / u)
+        else:
+            value = u + np.log(-np.expm1(-u)) + np.log(1 / u + second)
+        place = (argument - low) * (4096 / (grid[-1] - low))
+        cell = np.minimum(place.astype(np.int32), 4095)
+        rise = np.diff(value)
+        table = value[cell] + (place - cell) * rise[cell]
+        return np.exp(scale - log_gain + table - TABLE_SLACK)
+
+    def _power_at_a_bound(self) -> Array:
+        # Without a price of time the least power is best; without one of energy, the most.
+        chosen = self.power_min if self.delay == 0 else self.power_max
+        return np.broadcast_to(chosen, np.broadcast_shapes(chosen.shape, self.gain.shape))
+
+    def _free_power(self, u: Array) -> Array:
+        return self.delay / self.energy * -np.expm1(-u) / (u**2 * _second(u))
+
+    def _demand_at(
+        self, power: Array, log_price: Array, log_unit: Array, log_bit: Array
+    ) -> tuple[Array, Array]:
+        log_reach = np.log(power) - log_unit
+        target = (
+            log_price + 2 * log_reach - log_bit - np.log(self.delay + self.energy * power)
+        )
+        u = _newton(target, _stopped_price, _start(target, 2.0, 2.0))
+        slope = _stopped_price(u)[1]
+        bandwidth = np.exp(log_reach - u - np.log(-np.expm1(-u)))
+        return bandwidth, u / np.expm1(-u) / slope
+
+
+def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Array, Array]:
+    """Bandwidth of least total cost in each group, and its price.
+
+    The cost falls in b, so that a server hands out all it has under (9e) as printed and under the
+    inequality alike; where the upload costs nothing the shares are equal and the price is zero.
+
+    Parameters
+    ----------
+    uplink : Uplink
+        Pairs (K,), one a row.
+    groups : Groups
+        Which rows share a server.
+    capacity : array (G,)
+        b^max [Hz] of each group.
+
+    Returns
+    -------
+    bandwidth : array (K,)
+        b [Hz].
+    price : array (G,)
+        Multiplier λ [1/Hz] of (9e); zero for an empty group.
+    """
+    size = groups.size
+    equal = (capacity / np.maximum(size, 1))[groups.index]
+    if uplink.free or not len(equal):
+        return equal, np.zeros(len(size))
+    # The price at which the average row would ask for the average share.
+    power = uplink.best_power(equal)
+    u = np.log1p(uplink.gain * power / (uplink.noise * equal))
+    worth = np.log(uplink.cost(equal, power)) + np.log(_second(u) * u / equal)
+    log_price = groups.total(worth) / np.maximum(size, 1)
+    for _ in range(MAX_STEPS):
+        bandwidth, elasticity = uplink.demand(np.exp(log_price)[groups.index])
+        total = np.where(size, groups.total(bandwidth), capacity)
+        slope = np.where(size, groups.total(bandwidth * elasticity) / total, -1.0)
+        # Slopes stay within [-2/3, -1/2], so the step cannot overshoot by more than a third.
+        step = np.log(capacity / total) / slope
+        log_price = log_price + step
+        if np.max(np.abs(step)) < RELATIVE_CHANGE * 10:
+            break
+    price = np.where(size, np.exp(log_price), 0.0)
+    return bandwidth * (capacity / total)[groups.index], price
+
+
+def _second(u: Array) -> Array:
+    """(u - 1 + e^-u)/u², whose terms cancel where u is small; Taylor's series there."""
+    small = u < 0.1
+    safe = np.where(small, 1.0, u)
+    t = np.where(small, u, 0.0)
+    # 0.1^8/10! is below the rounding of the leading 1/2.
+    series = 1 / 2 - t / 6 * (1 - t / 4 * (1 - t / 5 * (1 - t / 6 * (1 - t / 7 * (
+        1 - t / 8 * (1 - t / 9))))))
+    return np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
+
+
+def _log_free_ratio(u: Array, second: Array) -> Array:
+    return u + 2 * np.log(u) + np.log(second)
+
+
+def _free_ratio(u: Array) -> tuple[Array, Array]:
+    """ln(1 + (u-1)e^u), and its derivative by ln u."""
+    second = _second(u)
+    return _log_free_ratio(u, second), 1 / second
+
+
+def _free_price(u: Array) -> tuple[Array, Array]:
+    """Ln of y²/u with y = 1 + (u-1)e^u: the price where p is free; derivative by ln u."""
+    second = _second(u)
+    return 2 * _log_free_ratio(u, second) - np.log(u), 2 / second - 1
+
+
+def _stopped_price(u: Array) -> tuple[Array, Array]:
+    """Ln of (e^u-1)² (u-1+e^-u)/u²: the price where p sits at a bound; derivative by ln u."""
+    second, fall = _second(u), -np.expm1(-u)
+    return 2 * (u + np.log(fall)) + np.log(second), 2 * u / fall + fall / (u * second) - 2
+
+
+def _start(target: Array, factor: float, order: float) -> Array:
+    """Right of the root: the small-u law u^order/factor = e^target, or half the target."""
+    small = np.exp((np.minimum(target, 2) + np.log(factor)) / order)
+    large = np.maximum(target, 2) / 2 + np.log(np.maximum(target, 2)) / 2
+    return np.where(target < 2, small, large)
+
+
+def _newton(
+    target: Array, forward: Callable[[Array], tuple[Array, Array]], start: Array
+) -> Array:
+    u = start
+    for _ in range(MAX_STEPS):
+        value, slope = forward(u)
+        step = (target - value) / slope
+        u = u * np.exp(step)
+        if u.size == 0 or np.max(np.abs(step)) < RELATIVE_CHANGE * 100:
+            break
+    return u

@@ -1,0 +1,259 @@
+"""Exact clocks and layers: f^U, f^E and α of Section 4.1 without the fractional transform.
+
+R = Υ - α layers at a server cost R B(f) with B(f) = w (T/f + E κ f²), w = ψ/(C D), T = ω_t and
+E = ω_e. At a price ν of the server's clock, the minimiser of R B(f) + ν f is the positive root of
+
+    2 R w E κ f³ + ν f² - R w T = 0;
+
+in units of f̂ = (T/(2 E κ))^(1/3), the clock a server would choose without a limit, it reads
+t³ + η t² = 1 with η = ν f̂²/(R w T). The minimum over f is concave in ν with the slope f, and f rises
+with R where ν > 0 and falls with R where ν < 0; hence the best integer α rises with |ν|, and what is
+best at two prices of one sign brackets what is best between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mecllm.allocation.groups import Groups, Mask
+from mecllm.model import (
+    computation_delay,
+    computation_energy,
+    local_layer_cost,
+    stability_terms,
+)
+from mecllm.network import Array, IntArray, Network
+
+MAX_STEPS = 60
+# Row-α combinations enumerated at a time; a dozen arrays of 64,000 doubles fit the cache.
+BLOCK = 64_000
+# Without a price of time a slower clock is always better and no slowest one exists. The solvers
+# stop at this share of the maximum, where a layer costs 1e-12 of what it costs at the maximum.
+LEAST_CLOCK = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Constants of the layers of some user-server pairs; arrays that broadcast.
+
+    Parameters
+    ----------
+    local_cost : array
+        A(f_n*) of (14) at the user's best clock.
+    stability_scale, stability_edge : array, float
+        ω_s c_n and e of the bound c/(e - α/Υ).
+    flops : array
+        w = ψ/(C D) [cycle] of a layer at the server.
+    kappa : array
+        κ2 [W/Hz³] of the server.
+    cap : array
+        f^max [Hz] of the server.
+    layers : int
+        Υ.
+    delay, energy : float
+        T [1/s] and E [1/J].
+    """
+
+    local_cost: Array
+    stability_scale: Array
+    stability_edge: float
+    flops: Array
+    kappa: Array
+    cap: Array
+    layers: int
+    delay: float
+    energy: float
+
+    @classmethod
+    def of(cls, network: Network, users: IntArray, servers: IntArray) -> Work:
+        """Take the pairs (users, servers), index arrays that broadcast, from a network."""
+        scale, edge = stability_terms(network)
+        return cls(
+            local_cost=local_layer_cost(network, user_frequency(network))[users],
+            stability_scale=network.weights.stability * scale[users],
+            stability_edge=edge,
+            flops=network.flops_per_layer[users] / network.server_throughput[servers],
+            kappa=network.server_kappa[servers],
+            cap=network.server_frequency_max[servers],
+            layers=network.layers,
+            delay=network.weights.delay,
+            energy=network.weights.energy,
+        )
+
+    def take(self, rows: IntArray | Mask) -> Work:
+        """Return the pairs of some rows, when the arrays have one axis."""
+        names = ("local_cost", "stability_scale", "flops", "kappa", "cap")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def layer_cost(self, clock: Array) -> Array:
+        """B(f) of one layer at the server: equation (15)."""
+        return self.delay * computation_delay(self.flops, clock, 1.0) + (
+            self.energy * computation_energy(self.flops, clock, 1.0, self.kappa)
+        )
+
+    def home_cost(self, layers: Array) -> Array:
+        """α A + ω_s times the stability bound: what does not depend on the server."""
+        bound = self.stability_scale / (self.stability_edge - layers / self.layers)
+        return layers * self.local_cost + np.where(self.stability_scale > 0, bound, 0.0)
+
+    def cost(self, layers: Array, clock: Array) -> Array:
+        """α A + (Υ-α) B(f) + ω_s times the stability bound: what (12) charges beside the upload."""
+        return self.home_cost(layers) + (self.layers - layers) * self.layer_cost(clock)
+
+    def clock(self, price: Array, remaining: Array) -> Array:
+        """Clock [Hz] that minimises R B(f) + ν f, at most the server's whole clock.
+
+        Parameters
+        ----------
+        price : array
+            ν [1/Hz], of any sign.
+        remaining : array
+            R = Υ - α > 0.
+        """
+        cycles = remaining * self.flops
+        with np.errstate(divide="ignore", over="ignore"):
+            if self.delay > 0 and self.energy > 0:
+                free = self.free_clock()
+                clock = free * _cubic(price * free**2 / (cycles * self.delay))
+            elif self.delay > 0:
+                clock = np.sqrt(cycles * self.delay / np.maximum(price, 0.0))
+            elif self.energy > 0:
+                clock = -np.minimum(price, 0.0) / (2 * cycles * self.energy * self.kappa)
+            else:
+                clock = np.where(price < 0, self.cap, 0.0) + 0.0 * cycles
+        return np.clip(clock, LEAST_CLOCK**2 * self.cap, self.cap)
+
+    def free_clock(self) -> Array:
+        """Return f̂ [Hz], the clock of least cost were it free of charge and limit."""
+        return np.cbrt(self.delay / (2 * self.energy * self.kappa))
+
+    def best_layers(
+        self, price: Array, low: IntArray | int = 1, high: IntArray | int | None = None
+    ) -> tuple[IntArray, Array, Array]:
+        """Integer α in [low, high] of least cost + ν f for each row, by enumeration.
+
+        Returns
+        -------
+        layers : int array (K,)
+            The smallest α that attains the minimum.
+        clock, value : array (K,)
+            f [Hz] there and the minimum.
+        """
+        rows = len(self.flops)
+        first = np.broadcast_to(np.asarray(low), rows)
+        last = np.broadcast_to(np.asarray(self.layers - 1 if high is None else high), rows)
+        price = np.broadcast_to(price, rows)
+        layers = np.empty(rows, dtype=np.int64)
+        clock, value = np.empty(rows), np.empty(rows)
+        # Blocks keep the enumeration's arrays within the processor's cache.
+        edges = np.cumsum(last - first + 1) // BLOCK
+        for block in np.split(np.arange(rows), np.flatnonzero(np.diff(edges)) + 1):
+            layers[block], clock[block], value[block] = self.take(block)._enumerate(
+                price[block], first[block], last[block]
+            )
+        return layers, clock, value
+
+    def _enumerate(
+        self, price: Array, first: IntArray, last: IntArray
+    ) -> tuple[IntArray, Array, Array]:
+        rows = len(price)
+        count = last - first + 1
+        start = np.cumsum(count) - count
+        row = np.repeat(np.arange(rows), count)
+        layers = np.arange(len(row)) - (start - first)[row]
+        pairs, prices = self.take(row), price[row]
+        clock = pairs.clock(prices, self.layers - layers)
+        value = pairs.cost(layers, clock) + prices * clock
+        least = np.minimum.reduceat(value, start) if rows else value
+        hit = np.flatnonzero(value == least[row])
+        chosen = hit[np.searchsorted(row[hit], np.arange(rows))]
+        return layers[chosen], clock[chosen], least
+
+
+def user_frequency(network: Network) -> Array:
+    """Best clock (N,) [Hz] of each device, min(f^max, (ω_t/(2 ω_e κ1))^(1/3)): root of (25)."""
+    weights, cap = network.weights, network.user_frequency_max
+    if weights.energy == 0:
+        return cap.copy()
+    free = np.cbrt(weights.delay / (2 * weights.energy * network.user_kappa))
+    return np.clip(free, LEAST_CLOCK * cap, cap)
+
+
+def share_clock(
+    work: Work, groups: Groups, layers: Array, capacity: Array, equal: bool
+) -> tuple[Array, Array]:
+    """Clocks of least total cost in each group at given α < Υ, and their price.
+
+    Parameters
+    ----------
+    work : Work
+        Pairs (K,), one a row.
+    groups : Groups
+        Which rows share a server.
+    layers : array (K,)
+        α.
+    capacity : array (G,)
+        f^max [Hz] of each group.
+    equal : bool
+        Whether all of it must be handed out, as (9g) prints.
+
+    Returns
+    -------
+    clock : array (K,)
+        f [Hz].
+    price : array (G,)
+        Multiplier ν [1/Hz] of (9g): not negative unless `equal`; zero for an empty group.
+    """
+    size = groups.size
+    cycles = (work.layers - layers) * work.flops
+    spread = groups.index
+    zero = np.zeros(len(size))
+    if work.delay == 0 and (work.energy == 0 or not equal):
+        share = np.ones(len(spread)) if equal or work.energy == 0 else LEAST_CLOCK
+        return share * (capacity / np.maximum(size, 1))[spread], zero
+    if work.delay == 0 or work.energy == 0:
+        # f is proportional to 1/(R w) where only energy counts, to (R w)^(1/2) where only delay.
+        part = np.sqrt(cycles) if work.energy == 0 else 1 / (cycles * work.kappa)
+        clock = part * (capacity / np.maximum(groups.total(part), 1e-300))[spread]
+        layer = work.layer_cost(clock) * (work.layers - layers)
+        slope = -layer / clock if work.energy == 0 else 2 * layer / clock
+        return clock, -groups.total(slope) / np.maximum(size, 1)
+    free = np.zeros(len(size))
+    free[spread] = work.free_clock()
+    used = (size > 0) & (equal | (free * size > capacity))
+    target = np.where(used, capacity / np.where(used, free * size, 1.0), 1.0)
+    level = 1 / target**2 - target
+    # At the price of the level, a group of like rows would just fill the server.
+    extent = np.stack([-groups.largest(-cycles), groups.largest(cycles)])
+    ends = np.sort(level * np.where(used, extent, 0.0), axis=0)
+    count = np.maximum(size, 1)
+    inverse = groups.total(1 / cycles) / count
+    root = groups.total(np.sqrt(cycles)) / count
+    scaled = np.where(level > 0, (root / target) ** 2, -target / np.where(used, inverse, 1.0))
+    scaled = np.clip(scaled, *ends)
+    for _ in range(MAX_STEPS):
+        unit = _cubic(scaled[spread] / cycles)
+        mean = np.where(used, groups.total(unit) / count, 1.0)
+        slope = -groups.total(unit**3 / (unit**3 + 2) / cycles) / count
+        # mean^-2 is almost linear in a positive price, the mean itself in a negative one.
+        miss = np.where(level > 0, (mean**3 / target**2 - mean) / 2, mean - target)
+        step = np.where(used, -miss / np.where(used, slope, 1.0), 0.0)
+        scaled = np.clip(scaled + step, *ends)
+        if np.max(np.abs(mean / target - 1), initial=0.0) < 1e-14:
+            break
+    clock = unit * (free * np.where(used, target / mean, 1.0))[spread]
+    return clock, scaled * work.delay / np.where(size, free, 1.0) ** 2
+
+
+def _cubic(eta: Array) -> Array:
+    """Positive root of t³ + η t² = 1, by Newton's method from its right, where it is convex."""
+    up = np.maximum(eta, 0.0)
+    t = np.where(eta >= 0, 1 / np.sqrt(up + 1 / np.sqrt(up + 1)), 1 - np.minimum(eta, 0.0))
+    for _ in range(MAX_STEPS):
+        step = (t + eta - 1 / t**2) / (3 + 2 * eta / t)
+        t = t - step
+        if t.size == 0 or np.max(np.abs(step) / t) < 1e-9:
+            break
+    return t
