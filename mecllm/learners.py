@@ -149,9 +149,9 @@ def fit(
 ) -> Fit:
     """Solve (A.6) on the ball, for the samples or with one row replaced in each of Q copies.
 
-    Accelerated projected gradient (Nesterov 2018, scheme 2.2.63). With G = H(y - w) the gradient
-    mapping of an m-strongly convex, H-smooth f, f(w*) >= f(w) + G·(w*-y) + (m/2)‖w*-y‖²
-    (Theorem 2.2.13 there), so ‖y-w*‖ <= 2‖G‖/m; a projected step does not move away from w*.
+    Accelerated projected gradient (Nesterov 2018, Section 2.2). With G = H(y - w) the gradient
+    mapping of an m-strongly convex, H-smooth f, f(w*) >= f(w) + G·(w*-y) + (m/2)‖w*-y‖², so
+    ‖y-w*‖ <= 2‖G‖/m; and a projected gradient step does not move away from w*.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from mecllm.learners import Array, Learner, fit, require
 
@@ -122,6 +122,6 @@ def expected_stability(
     ]
     means = np.array([change.mean(axis=(1, 2)) for change in changes])
     centre = means.mean(axis=0)
-    half = student.ppf(0.975, draws - 1) * means.std(axis=0, ddof=1) / draws**0.5
+    half = stdtrit(draws - 1, 0.975) * means.std(axis=0, ddof=1) / draws**0.5
     largest = np.max([change.max(axis=(1, 2)) for change in changes], axis=0)
     return Expectation(centre, centre - half, centre + half, largest)
