@@ -10,11 +10,12 @@ import sympy as sp
 
 from mecllm.derivations import kkt
 from mecllm.derivations.transform import LITERAL, NOISE, REPAIRED, Pair, Track, User, agree, snr
-from mecllm.model import reference_decision
+from mecllm.model import Decision, evaluate, reference_decision
 from mecllm.network import Network
 from mecllm.scenario import Scenario
+from mecllm.separable import SeparableProblem
+from mecllm.surrogate_problem import Multipliers, SurrogateProblem
 from mecllm.transform import (
-    FractionalProgram,
     auxiliary,
     fractional_programming,
     gradient,
@@ -130,14 +131,23 @@ def test_snr_falls_as_eight_over_t() -> None:
     assert np.allclose(np.diff(1 / path[2000:]), 1 / 8, rtol=5e-3)
 
 
-def kkt_residual(network: Network, program: FractionalProgram) -> dict[str, float]:
+def limit_of(network: Network, iterations: int = 300) -> tuple[Decision, Multipliers]:
+    """End of the FP iteration, and CVXPY's multipliers of P4 at the auxiliaries of that point."""
+    program = fractional_programming(
+        network, ASSOCIATION, None, 0.0, iterations, convex_problem=SeparableProblem
+    )
+    aux = auxiliary(network, program.decision)
+    problem = SurrogateProblem(network, program.decision)
+    return program.decision, problem.solve(aux.local, aux.upload, aux.edge)[1]
+
+
+def kkt_residual(network: Network, point: Decision, dual: Multipliers) -> dict[str, float]:
     """Stationarity (42) of P3 in log-variables, relative to H, at P4's multipliers."""
-    decision = program.decision
-    dual = kkt.multiplier_slopes(decision.association, program.multipliers)
-    slopes = gradient(network, decision)
+    added = kkt.multiplier_slopes(point.association, dual)
+    slopes = gradient(network, point)
+    scale = evaluate(network, point).objective
     return {
-        block: float(np.max(np.abs((slopes[block] + dual[block]) * getattr(decision, block))))
-        / program.objective_history[-1]
+        block: float(np.max(np.abs((slopes[block] + added[block]) * getattr(point, block)))) / scale
         for block in slopes
     }
 
@@ -146,35 +156,74 @@ def kkt_residual(network: Network, program: FractionalProgram) -> dict[str, floa
 def test_mended_limit_is_a_kkt_point(delay: bool) -> None:
     """With p >= p_min or with the transmit delay, P4's multipliers solve P3's KKT system."""
     network = mended_network(delay)
-    program = fractional_programming(network, ASSOCIATION, tolerance=0.0, max_iterations=150)
-    # One more step, measured in units of the point itself, sharpens the solver's digits.
-    program = fractional_programming(network, ASSOCIATION, program.decision, 0.0, 1)
-    assert max(kkt_residual(network, program).values()) < 1e-6
-    decision, dual = program.decision, program.multipliers
-    scale = program.objective_history[-1]
+    point, dual = limit_of(network)
+    assert max(kkt_residual(network, point, dual).values()) < 1e-6
     slack = {
-        "layers_low": dual.layers_low * (decision.local_layers - 1),
-        "layers_high": dual.layers_high * (network.layers - 1 - decision.local_layers),
-        "power_low": dual.power_low * (decision.power - network.power_min),
-        "power_high": dual.power_high * (network.power_max - decision.power),
-        "clock": dual.user_frequency * (network.user_frequency_max - decision.user_frequency),
+        "layers_low": point.local_layers - 1,
+        "layers_high": network.layers - 1 - point.local_layers,
+        "power_low": point.power - network.power_min,
+        "power_high": network.power_max - point.power,
+        "user_frequency": network.user_frequency_max - point.user_frequency,
     }
-    assert {name: gap for name, gap in slack.items() if np.max(np.abs(gap)) > 1e-6 * scale} == {}
-    signed = (dual.layers_low, dual.layers_high, dual.power_low, dual.power_high)
-    assert min(np.min(multiplier) for multiplier in signed) >= -1e-9
-    assert np.any((decision.local_layers > 1.01) & (decision.local_layers < network.layers - 1.01))
+    scale = evaluate(network, point).objective
+    for name, distance in slack.items():
+        multiplier = getattr(dual, name)
+        assert np.min(multiplier) >= -1e-9, name
+        assert np.max(np.abs(multiplier * distance)) < 1e-6 * scale, name
+    assert np.any((point.local_layers > 1.01) & (point.local_layers < network.layers - 1.01))
+    if delay:
+        assert np.sum((point.power > network.power_min) & (point.power < network.power_max)) >= 3
+    else:
+        assert np.allclose(point.power, network.power_min)
 
 
 def test_literal_problem_fails_in_the_power_alone() -> None:
     """Without a useful lower bound the slope in p stays positive and no multiplier cancels it."""
-    network = replace(mended_network(delay=False), power_min=np.full(6, 1e-9))
-    program = fractional_programming(network, ASSOCIATION, tolerance=0.0, max_iterations=20)
-    slope = gradient(network, program.decision)["power"] * program.decision.power
-    assert np.all(slope > 0)
-    # Complementary slackness leaves no dual: both bounds are far away.
-    assert np.all(program.decision.power > 10 * network.power_min)
-    assert np.max(program.multipliers.power_low * program.decision.power) < 1e-3 * np.min(slope)
-    assert np.max(program.multipliers.power_high * program.decision.power) < 1e-3 * np.min(slope)
+    network = replace(mended_network(delay=False), power_min=np.full(6, 1e-12))
+    point, dual = limit_of(network)
+    residual = kkt_residual(network, point, dual)
+    assert [block for block, left in residual.items() if left > 1e-6] == ["power"]
+    slope = gradient(network, point)["power"]
+    # Both bounds are far away, and so complementary slackness leaves no multiplier.
+    assert np.all((point.power > 1e3 * network.power_min) & (point.power < network.power_max / 10))
+    assert np.all(np.maximum(dual.power_low, dual.power_high) < 0.05 * slope)
+    # The slope per watt does not fade: it tends to ω_e s ln2/(2b).
+    final = network.weights.energy * network.payload * np.log(2) / (2 * point.bandwidth)
+    assert np.all((slope > 0.7 * final) & (slope < final))
+
+
+def test_limit_of_the_energy_slope() -> None:
+    slope, _ = kkt.energy_slope()
+    limit = sp.limit(slope, User.of(1).power, 0, "+")
+    assert agree(limit, User.of(1).bits * sp.log(2) / (2 * Pair.of(1, 1).bandwidth))
+
+
+@pytest.mark.parametrize("problem", [SurrogateProblem, SeparableProblem])
+def test_solvers_follow_the_scalar_map(problem: type) -> None:
+    scenario = Scenario.load("paper").replace(
+        users=1, servers=1, noise_dBm_per_Hz=-174, power_min_W=1e-12
+    )
+    network = scenario.draw(3)
+    point, seen = reference_decision(network, np.zeros(1, dtype=int)), []
+    gain = network.link_gain(point.association) / network.noise_density
+    for _ in range(20):
+        aux = auxiliary(network, point)
+        point, _ = problem(network, point).solve(aux.local, aux.upload, aux.edge)
+        seen.append((gain * point.power / point.bandwidth)[0])
+    assert np.allclose(seen[1:], kkt.snr_path(seen[0], 19), rtol=1e-2)
+
+
+def test_shared_bandwidth_does_not_stop_the_fall() -> None:
+    scenario = Scenario.load("paper").replace(
+        users=3, servers=1, noise_dBm_per_Hz=-174, power_min_W=1e-12
+    )
+    network, own = scenario.draw(3), np.zeros(3, dtype=int)
+    program = fractional_programming(network, own, None, 0.0, 1000, SeparableProblem)
+    point = program.decision
+    ratio = network.link_gain(own) * point.power / (network.noise_density * point.bandwidth)
+    assert program.iterations == 1000
+    assert np.all(np.abs(1000 * ratio - 8) < 1)
+    assert np.all(np.diff(program.objective_history) < 0)
 
 
 @pytest.mark.parametrize("delay", [False, True])
@@ -193,7 +242,8 @@ def test_two_starts_end_at_two_kkt_points() -> None:
     ends = []
     for layers in ([16.0, 16.0], [4.0, 28.0]):
         start = replace(reference_decision(network, own), local_layers=np.array(layers))
-        program = fractional_programming(network, own, start, 1e-11)
-        assert max(kkt_residual(network, program).values()) < 1e-5
+        program = fractional_programming(network, own, start, 0.0, 300, SeparableProblem)
+        residual = kkt_residual(network, program.decision, program.multipliers)
+        assert max(residual.values()) < 1e-6
         ends.append(program.objective_history[-1])
     assert ends[0] > ends[1] * (1 + 1e-2)
