@@ -16,15 +16,16 @@ PACKAGE = ROOT / "mecllm"
 # From the ground up; modules of one floor do not know each other, those of one subpackage may.
 FLOORS = (
     {"errors", "gain", "resources"},
-    {"network", "learners"},
+    {"network", "learners", "comparison", "ledger"},
     {"geometry", "parameters", "stability"},
     {"model"},
     {"scenario", "constraints", "solution"},
     {"surrogate_problem", "allocation.*"},
-    {"transform", "association"},
-    {"audit", "derivations.*", "certificate", "pricing"},
+    {"transform", "separable", "association", "penalty", "dual"},
+    {"audit", "derivations.*", "two_step", "cardinality", "maximization", "descent"},
+    {"certificate", "pricing"},
     {"methods"},
-    {"experiments", "sweep.*"},
+    {"experiments.*", "sweep.*"},
     {"figures.*", "claims"},
     {"cli_figures", "cli_sweep"},
     {"cli"},
@@ -110,7 +111,7 @@ def test_a_file_is_short_enough_to_read(module):
 
 def test_the_api_page_names_every_module():
     page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
-    named = re.findall(r"automodule:: mecllm\.(\S+)", page)
+    named = " ".join(re.findall(r"^```\{modules\} (.*)$", page, re.MULTILINE)).split()
     assert set(named) == set(MODULES)
     assert len(named) == len(MODULES)
 

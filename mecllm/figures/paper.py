@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from mecllm.comparison import curve
 from mecllm.figures.style import PALETTE, SERIES, panels
@@ -36,7 +36,7 @@ COMPONENTS = {
 AXIS_LABELS = {
     "energy": "total energy [J]",
     "delay": "average delay [s]",
-    "stability": "mean stability bound",
+    "stability": "mean stability bound [10⁻³]",
     "objective": "objective",
 }
 
@@ -137,6 +137,21 @@ def components(frame: pd.DataFrame, methods: dict[str, str], x: float | None = N
     return figure
 
 
+def _scale(axis: Axes, which: str, metric: str, wide: bool) -> None:
+    """Scale, ticks and label of one axis for a metric; logarithmic with labels at 1, 2, 5."""
+    side = getattr(axis, f"{which}axis")
+    if wide:
+        getattr(axis, f"set_{which}scale")("log")
+        side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        side.set_minor_formatter(NullFormatter())
+    if metric == "stability":
+        # "1m" would read as a metre.
+        side.set_major_formatter(FuncFormatter(lambda value, _: f"{1e3 * value:g}"))
+    else:
+        side.set_major_formatter(ENGINEERING)
+    getattr(axis, f"set_{which}label")(AXIS_LABELS[metric])
+
+
 def _curves(
     axis: Axes, frame: pd.DataFrame, metric: str, methods: tuple[str, ...], panel: str | None
 ) -> None:
@@ -147,11 +162,7 @@ def _curves(
         axis.errorbar(table["x"], table["mean"], yerr=table["half"], **SERIES[method].kwargs)
         lowest = min(lowest, table["mean"].min())
         highest = max(highest, table["mean"].max())
-    if highest > WIDE / 2 * lowest:
-        axis.set_yscale("log")
-    axis.yaxis.set_major_formatter(ENGINEERING)
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    axis.set_ylabel(AXIS_LABELS[metric])
+    _scale(axis, "y", metric, highest > WIDE / 2 * lowest)
 
 
 WEIGHTING = (
@@ -190,12 +201,8 @@ def fronts(frame: pd.DataFrame) -> Figure:
             )
         for which, metric in (("x", x), ("y", y)):
             low, high = getattr(axis, f"get_{which}lim")()
-            if high > WIDE / 2 * max(low, 1e-12) and low > 0:
-                getattr(axis, f"set_{which}scale")("log")
-            getattr(axis, f"{which}axis").set_major_formatter(ENGINEERING)
-            getattr(axis, f"{which}axis").set_minor_formatter(NullFormatter())
-            getattr(axis, f"set_{which}label")(AXIS_LABELS[metric])
-        axis.set_title(f"{label} 1–10", loc="right", fontsize=7)
+            _scale(axis, which, metric, 0 < low < 2 * high / WIDE)
+        axis.set_title(label, loc="right", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
@@ -211,8 +218,10 @@ def figure_4(frame: pd.DataFrame) -> Figure:
             table["x"], table["mean"], yerr=table["half"], color=PALETTE[color], marker=marker,
             label=f"M = {_servers(method)}",
         )
+    means = frame[frame["metric"] == "objective"].groupby(["method", "x"])["value"].mean()
+    _scale(axis, "y", "objective", means.max() > WIDE / 2 * means.min())
+    axis.set_xticks(range(0, int(frame["x"].max()) + 1, 2))
     axis.set_xlabel("iteration")
-    axis.set_ylabel(AXIS_LABELS["objective"])
     axis.legend(ncols=2)
     return figure
 

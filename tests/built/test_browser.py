@@ -57,18 +57,18 @@ def test_every_page_renders_offline(built, browser, size):
     context = browser.new_context(viewport=SIZES[size], offline=True)
     context.set_default_timeout(30_000)
     page = context.new_page()
-    outside, console, faults, formulas = [], [], [], 0
-    page.on(
-        "request", lambda request: request.url.startswith("http") and outside.append(request.url)
-    )
-    page.on("console", lambda note: note.type in LOUD and console.append(note.text))
-    page.on("pageerror", lambda error: console.append(str(error)))
+    asked, console, faults, formulas = [], [], [], 0
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda note: console.append((note.type, note.text)))
+    page.on("pageerror", lambda error: console.append(("error", str(error))))
     for name in built:
         page.goto((HTML / name).resolve().as_uri(), wait_until="load")
-        found = page.evaluate(INSPECT) | {"outside": [*outside], "console": [*console]}
+        found = page.evaluate(INSPECT)
+        found["outside"] = [url for url in asked if url.startswith("http")]
+        found["console"] = [note for note in console if note[0] in LOUD]
         formulas += found.pop("formulas")
         faults += [(name, what, value) for what, value in found.items() if value]
-        outside.clear()
+        asked.clear()
         console.clear()
     context.close()
     assert not faults

@@ -1,0 +1,179 @@
+"""Side-by-side measurements: exact against iterative, certified against heuristic, and growth.
+
+A speed is a ratio of two runs on the same machine in the same minute; optimality is recomputed by
+`verify`-like bounds; a run that fails counts as a failure instead of being left out.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mecllm.allocation import allocate
+from mecllm.association import greedy
+from mecllm.errors import SolverError
+from mecllm.methods import solve
+from mecllm.model import evaluate
+from mecllm.pricing import priced
+from mecllm.scenario import Scenario
+from mecllm.transform import fractional_programming, round_layers
+
+TRACKS = {"literal": "paper", "repaired": "repaired"}
+# Ten seeds, so that a geometric mean says something.
+SEEDS = tuple(range(10))
+# Above this many users a run of fractional programming takes minutes. It is stopped after
+# FEW iterations, and its time is then a lower bound on what it needs for the objective.
+MANY, FEW = 1000, 2
+# Servers per user of the growth study, and the side of the square that keeps the density of the
+# servers of Section 5, ten on a square kilometre.
+USERS_PER_SERVER, SERVERS_PER_KM2 = 100, 10.0
+
+
+def sized(track: str, users: int, servers: int) -> Scenario:
+    """Return a track's scenario at another size, each server admitting twice its even share."""
+    scenario = Scenario.load(TRACKS[track])
+    admission = min(1.0, scenario.bandwidth_MHz.mean * servers / (2 * users))
+    return scenario.replace(
+        users=users,
+        servers=servers,
+        size_km=float(np.sqrt(servers / SERVERS_PER_KM2)),
+        admission_MHz=admission,
+    )
+
+
+def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start
+
+
+def allocation_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
+    """Exact resources and fractional programming from the same association: time and objective."""
+    network = sized(track, users, 10).draw(seed)
+    association = greedy(network)
+    allocate(network, association)  # first call: allocations of the interpreter, not of the method
+    exact, exact_time = _timed(lambda: allocate(network, association))
+    cap = FEW if users > MANY else 200
+    run, fp_time = _timed(lambda: fractional_programming(network, association, max_iterations=cap))
+    paper = evaluate(network, round_layers(network, run.decision)).objective
+    common = {"study": "allocation", "track": track, "users": users, "servers": 10, "seed": seed}
+    return [
+        common
+        | {"method": "exact", "seconds": exact_time, "objective": exact.objective}
+        | {"gap": exact.gap, "finished": True},
+        common
+        | {"method": "fractional", "seconds": fp_time, "objective": paper}
+        | {"gap": (paper - exact.lower_bound) / paper, "finished": run.converged},
+    ]
+
+
+def association_rows(track: str, users: int, servers: int, seed: int) -> list[dict[str, object]]:
+    """Whole methods on one network: time and gap to the best certified bound of the network."""
+    network = sized(track, users, servers).draw(seed)
+    best, best_time = _timed(lambda: priced(network, seed))
+    rows = [("priced", best.allocation.objective, best_time, True)]
+    for method in ("proposed", "alternating", "greedy", "random"):
+        try:
+            solution, seconds = _timed(lambda method=method: solve(network, method, seed))
+            rows.append((method, solution.objective, seconds, solution.converged))
+        except SolverError:
+            rows.append((method, np.inf, np.inf, False))
+    return [
+        {"study": "association", "track": track, "users": users, "servers": servers, "seed": seed}
+        | {"method": method, "seconds": seconds, "objective": objective}
+        | {"gap": 1 - best.lower_bound / objective, "finished": finished}
+        for method, objective, seconds, finished in rows
+    ]
+
+
+def growth_row(users: int, seed: int) -> dict[str, object]:
+    """`priced` on the repaired track at USERS_PER_SERVER: time, peak memory and gap, in a process."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_growth, users, seed).result()
+
+
+def _growth(users: int, seed: int) -> dict[str, object]:
+    servers = max(1, users // USERS_PER_SERVER)
+    network = sized("repaired", users, servers).draw(seed)
+    result, seconds = _timed(lambda: priced(network, seed))
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "study": "growth",
+        "track": "repaired",
+        "users": users,
+        "servers": servers,
+        "seed": seed,
+        "method": "priced",
+        "seconds": seconds,
+        "objective": result.allocation.objective,
+        "gap": result.gap,
+        "finished": True,
+        "peak_bytes": peak,
+    }
+
+
+def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, object]]]]:
+    """Measurements in order, each a call that returns its rows."""
+    seeds = SEEDS[:2] if quick else SEEDS
+    for track in TRACKS:
+        for users in (50, 500) if quick else (50, 500, 5000):
+            for seed in seeds:
+                yield lambda t=track, u=users, s=seed: allocation_rows(t, u, s)
+    for track in TRACKS:
+        for seed in seeds:
+            yield lambda t=track, s=seed: association_rows(t, 50, 10, s)
+    users = 100
+    while users <= (1000 if quick else largest):
+        # The largest networks take minutes, so that one seed has to do there.
+        for seed in seeds if users <= 10_000 else seeds[:1]:
+            yield lambda u=users, s=seed: [growth_row(u, s)]
+        users *= 10
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Geometric means over seeds: one line per study, track, size and method."""
+
+    def geometric(values: pd.Series[float]) -> float:
+        return float(np.exp(np.log(np.maximum(values, 1e-300)).mean()))
+
+    keys = ["study", "track", "users", "servers", "method"]
+    table = rows.groupby(keys, sort=False).agg(
+        seeds=("seed", "size"),
+        seconds=("seconds", geometric),
+        gap_median=("gap", "median"),
+        gap_largest=("gap", "max"),
+        finished=("finished", "mean"),
+    )
+    return table.reset_index()
+
+
+def speedup(rows: pd.DataFrame) -> pd.DataFrame:
+    """Paired ratios of the allocation study: fractional over exact, geometric mean and least."""
+    wide = rows[rows.study == "allocation"].pivot_table(
+        index=["track", "users", "seed"], columns="method", values=["seconds", "objective"]
+    )
+    ratio = wide["seconds"]["fractional"] / wide["seconds"]["exact"]
+    worse = wide["objective"]["exact"] / wide["objective"]["fractional"] - 1
+    table = pd.DataFrame({"ratio": ratio, "exact_worse_by": worse}).groupby(["track", "users"])
+    return table.agg(
+        ratio=("ratio", lambda r: float(np.exp(np.log(r).mean()))),
+        least_ratio=("ratio", "min"),
+        exact_worse_by=("exact_worse_by", "max"),
+    ).reset_index()
+
+
+def slope(rows: pd.DataFrame) -> float:
+    """Log-log slope of the time of `priced` over the users, from 1,000 users up."""
+    growth = rows[(rows.study == "growth") & (rows.users >= 1000)]
+    return float(np.polyfit(np.log(growth.users), np.log(growth.seconds), 1)[0])
