@@ -1,5 +1,6 @@
 """Reproduction of Liu & Zhao, Resource Allocation for Stable LLM Training in MEC (MobiHoc '24)."""
 
+from mecllm.certificate import verify
 from mecllm.errors import ScenarioError, SolverError
 from mecllm.methods import METHODS, solve
 from mecllm.model import Decision, evaluate
@@ -15,4 +16,5 @@ __all__ = [
     "SolverError",
     "evaluate",
     "solve",
+    "verify",
 ]

@@ -34,7 +34,7 @@ def greedy(network: Network) -> IntArray:
         rate = _rate(network, user, share)
         association[user] = np.argmax(np.where(load < slots, rate, -1.0))
         load[association[user]] += 1
-    return _fill_empty(network, association)
+    return fill_empty(network, association)
 
 
 def random_association(network: Network, seed: int) -> IntArray:
@@ -68,7 +68,8 @@ def _rate(network: Network, user: int, bandwidth: Array) -> Array:
     )
 
 
-def _fill_empty(network: Network, association: IntArray) -> IntArray:
+def fill_empty(network: Network, association: IntArray) -> IntArray:
+    """Give every empty server the user that loses least rate, where (9e), (9g) are equalities."""
     if network.formulation.capacity == "at_most":
         return association
     association = association.copy()

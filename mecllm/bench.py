@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.progress import Progress
 
 from mecllm.allocation import allocate
 from mecllm.association import greedy
@@ -95,7 +97,7 @@ def association_rows(track: str, users: int, servers: int, seed: int) -> list[di
 
 
 def growth_row(users: int, seed: int) -> dict[str, object]:
-    """`priced` on the repaired track at USERS_PER_SERVER: time, peak memory and gap, in a process."""
+    """Run `priced` on the repaired track in a process of its own: time, peak memory and gap."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_growth, users, seed).result()
@@ -139,6 +141,16 @@ def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, o
         for seed in seeds if users <= 10_000 else seeds[:1]:
             yield lambda u=users, s=seed: [growth_row(u, s)]
         users *= 10
+
+
+def run(path: Path, quick: bool = False, largest: int = 1_000_000) -> pd.DataFrame:
+    """Run every study, writing the CSV anew after each measurement so that none is lost."""
+    rows: list[dict[str, object]] = []
+    with Progress(transient=True) as progress:
+        for study in progress.track(list(studies(quick, largest)), description="measuring"):
+            rows += study()
+            pd.DataFrame(rows).to_csv(path, index=False)
+    return pd.DataFrame(rows)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

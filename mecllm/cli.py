@@ -1,4 +1,4 @@
-"""The command line: `mecllm solve`."""
+"""The command line: `mecllm solve | verify | figure | results | claims | sweep | bench`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mecllm import cli_figures, cli_sweep
+from mecllm.certificate import Certificate, verify
 from mecllm.errors import ScenarioError, SolverError
 from mecllm.methods import METHODS, solve
 from mecllm.scenario import Scenario
-from mecllm.solution import Solution, save_decision
+from mecllm.solution import Solution, load_decision, save_decision
 
 app = typer.Typer(
     add_completion=False,
@@ -26,11 +28,6 @@ app = typer.Typer(
 Source = Annotated[str, typer.Argument(help="'paper', 'repaired' or a scenario file (.toml).")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the draw.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-@app.callback()
-def _commands() -> None:
-    """Keep `solve` a command of its own while it is the only one."""
 
 
 @app.command("solve")
@@ -49,29 +46,96 @@ def solve_command(
     if as_json:
         print(json.dumps({"scenario": scenario, "seed": seed} | solution.summary(), indent=2))
     else:
-        Console().print(_table(solution, f"{scenario}, seed {seed}"))
+        _print_table(f"{method} on {scenario}, seed {seed}", _costs(solution))
 
 
-def _table(solution: Solution, title: str) -> Table:
-    layers = solution.decision.local_layers
-    table = Table(title=f"{solution.method} on {title}", show_header=False)
+@app.command("verify")
+def verify_command(
+    scenario: Source,
+    decision: Annotated[Path, typer.Argument(help="File written by `solve --save`.")],
+    seed: Seed = 0,
+    claimed: Annotated[float | None, typer.Option(help="Objective claimed for it.")] = None,
+    sharp: Annotated[bool, typer.Option("--sharp", help="Seek the sharper bound too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute a decision: constraints, stationarity, and how far from optimal it can be."""
+    network = Scenario.load(scenario).draw(seed)
+    certificate = verify(network, load_decision(decision), claimed, sharp=sharp)
+    if as_json:
+        print(json.dumps(_report(certificate), indent=2))
+    else:
+        _print_table(f"{decision.name} on {scenario}, seed {seed}", _report(certificate))
+    if not certificate.accepted:
+        raise typer.Exit(1)
+
+
+@app.command("bench")
+def bench_command(
+    out: Annotated[Path, typer.Option(help="CSV of the measurements.")] = Path("bench.csv"),
+    quick: Annotated[bool, typer.Option("--quick", help="Two seeds, small sizes.")] = False,
+    largest: Annotated[int, typer.Option(min=100, help="Most users of the growth.")] = 1_000_000,
+) -> None:
+    """Measure exact against iterative and certified against heuristic, side by side."""
+    from mecllm import bench  # pandas takes longer to import than the other commands to run
+
+    rows = bench.run(out, quick, largest)
+    for title, table in (
+        ("time, fractional over exact", bench.speedup(rows)),
+        ("geometric means over seeds", bench.summary(rows)),
+    ):
+        Console().print(title, style="bold")
+        Console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+    print(f"log-log slope of priced from 1,000 users: {bench.slope(rows):.3f}")
+
+
+def _report(certificate: Certificate) -> dict[str, object]:
+    worst = max(certificate.residuals, key=lambda block: certificate.residuals[block])
+    return {
+        "accepted": certificate.accepted,
+        "objective": certificate.objective,
+        "claim holds": certificate.honest,
+        "violations": [f"({v.equation}) at {v.index}: {v.text}" for v in certificate.violations],
+        "largest residual": f"{certificate.residuals[worst]:.3g} ({worst})",
+        "lower bound": certificate.lower_bound,
+        "gap": certificate.gap if certificate.feasible else None,
+    }
+
+
+def _print_table(title: str, values: dict[str, object]) -> None:
+    table = Table(title=title, show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
-    for name, value in (
-        ("objective", f"{solution.objective:.6g}"),
-        ("energy, all users", f"{solution.energy:.6g} J"),
-        ("delay, mean of users", f"{solution.delay:.6g} s"),
-        ("stability bound, mean", f"{solution.stability:.6g}"),
-        ("local layers, least/mean/most", f"{layers.min():g} / {layers.mean():.3g} / {layers.max():g}"),
-        ("iterations", f"{solution.iterations}"),
-        ("converged", f"{'yes' if solution.converged else 'no'} ({solution.message})"),
-    ):
-        table.add_row(name, value)
-    return table
+    for name, value in values.items():
+        lines = value if isinstance(value, list) else [value]
+        text = "\n".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in lines)
+        table.add_row(name, text or "none")
+    Console().print(table)
+
+
+def _costs(solution: Solution) -> dict[str, object]:
+    layers = solution.decision.local_layers
+    costs: dict[str, object] = {
+        "objective": solution.objective,
+        "energy, all users [J]": solution.energy,
+        "delay, mean of users [s]": solution.delay,
+        "stability bound, mean": solution.stability,
+        "local layers, least/mean/most": (
+            f"{layers.min():g} / {layers.mean():.3g} / {layers.max():g}"
+        ),
+        "iterations": solution.iterations,
+        "converged": f"{'yes' if solution.converged else 'no'} ({solution.message})",
+    }
+    if solution.lower_bound is not None:
+        costs["certified gap"] = 1 - solution.lower_bound / solution.objective
+    return costs
+
+
+cli_figures.register(app)
+cli_sweep.register(app)
 
 
 def main() -> None:
-    """Entry point: bad input and failed solvers end in one line and a non-zero code."""
+    """Run the program: bad input and failed solvers end in one line and a non-zero code."""
     try:
         app()
     except ScenarioError as error:

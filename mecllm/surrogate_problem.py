@@ -189,8 +189,8 @@ class SurrogateProblem:
         Raises
         ------
         SolverError
-            When Clarabel returns no point. One that it calls inaccurate is returned: whether it
-        descends is for the caller to recompute.
+            When Clarabel returns no point. One that it calls inaccurate is returned; whether it
+            descends is for the caller to recompute.
         """
         n, energy = self.network, self.network.weights.energy
         self._weights["alpha"].value = local

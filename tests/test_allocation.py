@@ -143,7 +143,8 @@ def dynamic_programme(network, cells):
     least = np.where(np.arange(cells + 1) == 0, 0.0, np.inf)
     for n in users:
         one = work.take(np.full(cells, n))
-        cost = np.min([one.cost(np.full(cells, a), clock) for a in range(1, network.layers)], axis=0)
+        options = range(1, network.layers)
+        cost = np.min([one.cost(np.full(cells, a), clock) for a in options], axis=0)
         after = np.full(cells + 1, np.inf)
         for used in range(1, cells + 1):
             after[used] = np.min(least[used - 1 :: -1][: len(cost)] + cost[:used])

@@ -1,4 +1,4 @@
-"""Certificates: bounds below the optimum, corrupted decisions refused, residuals that see errors."""
+"""Certificates: bounds below the optimum, corrupted decisions refused, errors seen."""
 
 from dataclasses import replace
 from itertools import product
@@ -61,9 +61,10 @@ def test_screening_misses_no_pair(name):
     plain = cost.min(axis=1).sum() - prices.bandwidth @ network.bandwidth_max
     plain -= prices.frequency @ network.server_frequency_max
     assert lower_bound(network, prices) == pytest.approx(plain, rel=1e-10)
-    users, servers, kept = (np.concatenate(part) for part in zip(*screened(network, prices, 0.2)))
+    users, servers, kept = (np.concatenate(part) for part in zip(*screened(network, prices, 0.2), strict=True))
     best = cost.min(axis=1, keepdims=True)
-    assert set(zip(users, servers)) == set(zip(*np.nonzero(cost <= best + 0.2 * best.mean())))
+    near = zip(*np.nonzero(cost <= best + 0.2 * best.mean()), strict=True)
+    assert set(zip(users, servers, strict=True)) == set(near)
     assert kept == pytest.approx(cost[users, servers])
 
 
@@ -73,7 +74,7 @@ def corrupted(decision):
     yield "clock", {"server_frequency": decision.server_frequency * 1.01}
     yield "layers", {"local_layers": np.full_like(decision.local_layers, 32)}
     yield "fraction", {"local_layers": decision.local_layers + 0.5}
-    yield "power", {"power": decision.power * 10}
+    yield "power", {"power": decision.power + 10}
     yield "user clock", {"user_frequency": decision.user_frequency * 2}
 
 

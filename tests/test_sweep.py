@@ -1,6 +1,8 @@
 """The sensitivity atlas: its space, its file, its engine and its analysis."""
 
+import json
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -25,10 +27,11 @@ from mecllm.allocation import allocate
 from mecllm.association import greedy
 from mecllm.comparison import TIE_BAND as TIE
 from mecllm.errors import ScenarioError
+from mecllm.figures.explorer import interactive
 from mecllm.scenario import Scenario
 from mecllm.sweep import STAND_INS, Interval, Outcome, Store, Sweep, Task, export, measure, run
 from mecllm.sweep.indices import sobol_indices
-from mecllm.sweep.margins import CLAIMS, STATEMENTS, load, margin, margins, shares, wilson
+from mecllm.sweep.margins import CLAIMS, STATEMENTS, Results, margin, shares, wilson
 from mecllm.sweep.regime import coordinates, margin_at, nearest_flip, start_unit, threshold
 from mecllm.sweep.tasks import assigned, regime_ratio
 from tests.book import ROOT
@@ -75,12 +78,15 @@ def rows(path, sweep):
         return list(store.rows())
 
 
-def start(spec, path, workers, points=POINTS):
-    """Sweep in a process of its own, in a group that can be killed as a terminal would not."""
+def start(spec, path, workers, pause=0.0):
+    """Sweep in a process of its own; a pause after each row leaves time to kill it in between."""
     code = (
-        "import sys; from mecllm.sweep import Sweep, run\n"
+        "import sys, time\n"
+        "from mecllm.sweep import Sweep, run\n"
         "if __name__ == '__main__':\n"
-        f"    print(run(Sweep.load({str(spec)!r}), {points}, {str(path)!r}, {workers}).added)"
+        f"    wait = lambda done, wanted: time.sleep({pause})\n"
+        f"    small = Sweep.load({str(spec)!r})\n"
+        f"    print(run(small, {POINTS}, {str(path)!r}, {workers}, progress=wait).added)"
     )
     script = path.with_suffix(".py")  # spawned workers import the script again
     script.write_text(code, encoding="utf-8")
@@ -119,7 +125,7 @@ def test_killed_in_mid_sweep_it_continues_and_ends_with_the_same_rows(
     spec, small, undisturbed, tmp_path, workers
 ):
     path = tmp_path / "rows.sqlite"
-    process = start(spec, path, workers)
+    process = start(spec, path, workers, pause=0.01)
     while count(path) < 20:
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
@@ -217,8 +223,8 @@ def test_a_point_that_fails_is_a_row_with_its_error(spec, tmp_path):
     assert all(o.error.startswith("ScenarioError: ") and o.energy is None for o in failed)
     assert run(sweep, 16, tmp_path / "rows.sqlite").added == 0
     export(sweep, tmp_path / "rows.sqlite", tmp_path / "rows.csv")
-    frame = load(tmp_path / "rows.csv")
-    assert (frame["error"] != "").sum() == len(failed)
+    frame = pd.read_csv(tmp_path / "rows.csv")
+    assert frame["error"].notna().sum() == len(failed)
 
 
 def test_a_number_that_is_none_is_an_error(monkeypatch):
@@ -451,11 +457,7 @@ def test_an_export_has_the_same_bytes_whatever_made_the_rows(small, undisturbed,
     assert export(small, first, tmp_path / "a.csv.gz") == 24
     export(small, second, tmp_path / "b.csv.gz")
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
-    frame = load(tmp_path / "a.csv.gz")
-    literal = coordinates(small, frame, "literal")
-    place = [small.keys.index(key) for key in literal.columns if key != "users"]
-    wanted = small.coordinates(4)[:, place]
-    assert literal.drop(columns="users").to_numpy() == pytest.approx(wanted, abs=2e-5)
+    assert len(pd.read_csv(tmp_path / "a.csv.gz")) == 24
 
 
 def made_up(**metrics):
@@ -485,22 +487,66 @@ def test_margins_are_positive_where_a_claim_holds_and_negative_where_it_fails():
     assert {c: float(margin(c, get).iloc[0]) for c in STATEMENTS} == pytest.approx(expected)
 
 
-def test_shares_count_what_holds_ties_and_fails(tmp_path):
-    full = replace(Sweep.load("atlas"), name="test")
-    run(full, 8, tmp_path / "rows.sqlite", workers=1)
-    export(full, tmp_path / "rows.sqlite", tmp_path / "rows.csv")
-    frame = load(tmp_path / "rows.csv")
-    found, values = shares(frame), margins(frame)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    atlas = Sweep.load("atlas")
+    run(atlas, 16, folder / "rows.sqlite")
+    export(atlas, folder / "rows.sqlite", folder / "rows.csv")
+    return folder / "rows.csv"
+
+
+def test_shares_count_what_holds_ties_and_fails(exported, tmp_path):
+    atlas = Sweep.load("atlas")
+    results = Results.load(atlas, exported)
+    found = shares(results)
     assert len(found) == 2 * len(STATEMENTS)
     assert len(CLAIMS) + 3 == len(STATEMENTS)
     for row in found.to_dict("records"):
-        part = values.xs(row["track"], level="track")[row["claim"]]
+        part = results.on(row["track"]).margins[row["claim"]]
         assert row["holds"] == np.mean(part > TIE)
         assert row["holds"] + row["ties"] + row["fails"] == pytest.approx(1)
         assert row["low"] <= row["holds"] <= row["high"]
     # A failed method takes its point out of the count, and only its point.
-    frame.loc[5, "error"] = "ScenarioError: planted"
-    assert set(shares(frame)["points"]) == {7, 8}
+    frame = pd.read_csv(exported)
+    frame["error"] = [None] * 5 + ["ScenarioError: planted"] + [None] * (len(frame) - 6)
+    frame.to_csv(tmp_path / "planted.csv", index=False)
+    planted = Results.load(atlas, tmp_path / "planted.csv")
+    assert planted.failed == 1
+    assert set(shares(planted)["points"]) == {15, 16}
+
+
+def test_coordinates_lead_back_to_the_sobol_points(exported):
+    results = Results.load(Sweep.load("atlas"), exported)
+    for track in ("literal", "repaired"):
+        units = coordinates(results, track).drop(columns="users")
+        place = [results.sweep.keys.index(key) for key in units.columns]
+        wanted = results.sweep.coordinates(16)[:, place]
+        assert units.to_numpy() == pytest.approx(wanted, abs=2e-5)
+
+
+def test_the_picture_to_explore_holds_the_data_and_fetches_nothing(exported):
+    results = Results.load(Sweep.load("atlas"), exported)
+    labels = {key: key for key in results.sweep.keys}
+    html = interactive(results, labels)
+    assert html == interactive(results, labels)
+    assert re.findall(r'(?:src|href)="([^"]*)"', html) == ["_static/plotly/plotly.min.js"]
+    assert "http" not in html
+    data = json.loads(html.split("const data = ")[1].split(";\n")[0])
+    for track in ("literal", "repaired"):
+        shown, part = data["tracks"][track], results.on(track)
+        assert shown["constants"] == list(coordinates(results, track).columns)
+        # Every point is in a cell: the mean over cells, each by its count, is the share.
+        counts = part.margins.groupby(_step(coordinates(results, track)["lipschitz"])).size()
+        cells = shown["against"]["A2"][shown["constants"].index("lipschitz")]
+        total = sum(cells[step] * count for step, count in counts.items())
+        assert total == pytest.approx((part.margins["A2"] > TIE).sum(), abs=0.01 * 16)
+        for z in (shown["maps"][name]["z"]["interior"] for name in shown["maps"]):
+            assert np.shape(z) == (14, 14)
+
+
+def _step(unit):
+    return np.minimum((unit * 12).astype(int), 11)
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (10, 10), (3, 10), (2048, 4096), (0, 0)])
@@ -534,12 +580,9 @@ def test_indices_of_a_function_whose_indices_are_known():
     assert not found.binned["constant"].any()
 
 
-def test_the_nearest_flip_turns_the_claim_and_less_does_not(tmp_path):
-    atlas = Sweep.load("atlas")
-    run(atlas, 16, tmp_path / "rows.sqlite")
-    export(atlas, tmp_path / "rows.sqlite", tmp_path / "rows.csv")
-    frame, seeds = load(tmp_path / "rows.csv"), range(1)
-    flip = nearest_flip(atlas, frame, "repaired", "A1", seeds)
+def test_the_nearest_flip_turns_the_claim_and_each_change_is_needed(exported):
+    results, seeds = Results.load(Sweep.load("atlas"), exported), range(1)
+    atlas, flip = results.sweep, nearest_flip(results, "repaired", "A1", seeds)
     assert flip is not None
     assert (flip.before > TIE) != (flip.after > TIE)
     assert flip.changes
@@ -568,4 +611,4 @@ def test_the_command_continues_and_exports(spec, small, undisturbed, tmp_path):
         assert result.exit_code == 0, result.output
         assert f"{there} were there, {added} added" in " ".join(result.output.split())
     assert rows(out, small) == undisturbed[:18]
-    assert len(load(csv)) == 18
+    assert len(pd.read_csv(csv)) == 18

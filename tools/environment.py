@@ -36,6 +36,7 @@ def fingerprint() -> str:
 def install(*arguments: str) -> None:
     """Install into `.venv` with uv where it is at hand (4 s), else with pip (40 s)."""
     uv = shutil.which("uv")
+    pip: list[str | Path]
     pip = [uv, "pip", "install", "--python", PYTHON] if uv else [PYTHON, "-m", "pip", "install"]
     subprocess.run([*pip, "--quiet", *arguments], check=True, cwd=ROOT)
 

@@ -6,9 +6,9 @@ E = ω_e. At a price ν of the server's clock, the minimiser of R B(f) + ν f is
     2 R w E κ f³ + ν f² - R w T = 0;
 
 in units of f̂ = (T/(2 E κ))^(1/3), the clock a server would choose without a limit, it reads
-t³ + η t² = 1 with η = ν f̂²/(R w T). The minimum over f is concave in ν with the slope f, and f rises
-with R where ν > 0 and falls with R where ν < 0; hence the best integer α rises with |ν|, and what is
-best at two prices of one sign brackets what is best between them.
+t³ + η t² = 1 with η = ν f̂²/(R w T). The minimum over f is concave in ν with slope f, and f rises
+with R where ν > 0 and falls with R where ν < 0; hence the best integer α rises with |ν|, and what
+is best at two prices of one sign brackets what is best between them.
 """
 
 from __future__ import annotations
@@ -89,9 +89,10 @@ class Work:
 
     def layer_cost(self, clock: Array) -> Array:
         """B(f) of one layer at the server: equation (15)."""
-        return self.delay * computation_delay(self.flops, clock, 1.0) + (
-            self.energy * computation_energy(self.flops, clock, 1.0, self.kappa)
-        )
+        # `flops` are divided by the throughput already.
+        one = np.ones(())
+        delay = self.delay * computation_delay(self.flops, clock, one)
+        return delay + self.energy * computation_energy(self.flops, clock, one, self.kappa)
 
     def home_cost(self, layers: Array) -> Array:
         """α A + ω_s times the stability bound: what does not depend on the server."""
@@ -124,6 +125,16 @@ class Work:
             else:
                 clock = np.where(price < 0, self.cap, 0.0) + 0.0 * cycles
         return np.clip(clock, LEAST_CLOCK**2 * self.cap, self.cap)
+
+    def worth(self, layers: Array, clock: Array) -> tuple[Array, Array]:
+        """-∂cost/∂f [1/Hz], what one more hertz saves ((31) with its sign turned), and its scale.
+
+        The scale is the sum of the two parts of the difference, delay's and energy's.
+        """
+        cycles = (self.layers - layers) * self.flops
+        saved = cycles * self.delay / clock**2
+        burnt = 2 * cycles * self.energy * self.kappa * clock
+        return saved - burnt, saved + burnt
 
     def free_clock(self) -> Array:
         """Return f̂ [Hz], the clock of least cost were it free of charge and limit."""
@@ -216,7 +227,7 @@ def share_clock(
     if work.delay == 0 or work.energy == 0:
         # f is proportional to 1/(R w) where only energy counts, to (R w)^(1/2) where only delay.
         part = np.sqrt(cycles) if work.energy == 0 else 1 / (cycles * work.kappa)
-        clock = part * (capacity / np.maximum(groups.total(part), 1e-300))[spread]
+        clock = part * (capacity / np.where(size, groups.total(part), 1.0))[spread]
         layer = work.layer_cost(clock) * (work.layers - layers)
         slope = -layer / clock if work.energy == 0 else 2 * layer / clock
         return clock, -groups.total(slope) / np.maximum(size, 1)

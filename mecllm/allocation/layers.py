@@ -14,9 +14,10 @@ from mecllm.network import Array, IntArray
 HALVINGS = 60
 # The local search stops where the stated gap is this small, relative to the value.
 NEGLIGIBLE_GAP = 1e-9
-# Trial changes of one α per group and round, and rows over all trials of a round: they bound the
-# time and the memory of a round; trials are taken in the order of their reduced cost.
+# Trial changes of one α per group and round, those of them tried in pairs too, and rows over all
+# trials of a round: they bound its time and memory. Trials come in the order of reduced cost.
 TRIALS = 48
+PAIRED = 16
 TRIAL_ROWS = 1_000_000
 MAX_ROUNDS = 30
 
@@ -52,7 +53,7 @@ def split_layers(
     At a price ν the rows fall apart and each takes its best integer α by enumeration. The price at
     which the clocks fill the server maximises the dual; if all rows are content with one α there,
     the point is optimal. Otherwise α is recovered from both sides of the price, the clocks are
-    solved exactly, and single changes of α are tried, each with the clocks of its group re-solved.
+    solved exactly, and changes of one α or two are tried, the clocks of the group solved anew.
 
     Parameters
     ----------
@@ -116,10 +117,10 @@ def _dual_price(
         stiffness = groups.total(1 / (2 * most * work.flops * work.energy * work.kappa))
         low = -capacity / np.where(stiffness > 0, stiffness, np.inf)
     low, high = np.where(excess, 0.0, low), np.where(excess, high, 0.0)
-    below, above = layers.copy(), layers.copy()
     at_low, _, _ = work.best_layers(low[spread])
     at_high, _, _ = work.best_layers(high[spread])
-    below, above = np.where(excess[spread], layers, at_low), np.where(excess[spread], at_high, layers)
+    below = np.where(excess[spread], layers, at_low)
+    above = np.where(excess[spread], at_high, layers)
     active = (high > low) & (groups.total((below != above).astype(float)) > 0)
     for _ in range(HALVINGS):
         if not active.any():
@@ -145,25 +146,28 @@ def _dual_price(
 def _round(
     work: Work, groups: Groups, capacity: Array, equal: bool, best: Split
 ) -> Split | None:
-    """Try single changes of α that the bound does not exclude; the best one of each group."""
+    """Try changes of one α or two that the bound does not exclude; the best of each group."""
     gap = best.value - best.bound
     open_groups = gap > NEGLIGIBLE_GAP * np.abs(best.value)
     rows = np.flatnonzero(open_groups[groups.index])
     if not len(rows):
         return None
-    trial_row, trial_layers = _trials(work, groups, best, rows, gap)
-    if not len(trial_row):
+    trial_rows, trial_layers = _trials(work, groups, best, rows, gap)
+    if not len(trial_rows):
         return None
-    # Each trial is a group of its own: the rows of its group with one α replaced.
+    # Each trial is a group of its own: the rows of its group with one α replaced, or two.
     order = np.argsort(groups.index, kind="stable")
     size = groups.size
     first = np.concatenate(([0], np.cumsum(size)))[:-1]
-    home = groups.index[trial_row]
+    home = groups.index[trial_rows[:, 0]]
     copies = size[home]
-    index = np.repeat(np.arange(len(trial_row)), copies)
+    index = np.repeat(np.arange(len(home)), copies)
     offset = np.arange(len(index)) - np.repeat(np.cumsum(copies) - copies, copies)
     member = order[first[home][index] + offset]
-    layers = np.where(member == trial_row[index], trial_layers[index], best.layers[member])
+    layers = best.layers[member]
+    for side in (0, 1):
+        changed = member == trial_rows[index, side]
+        layers = np.where(changed, trial_layers[index, side], layers)
     trials = Groups(groups.users[member], index, groups.servers[home])
     pairs = work.take(member)
     clock, _ = share_clock(pairs, trials, layers, capacity[home], equal)
@@ -184,7 +188,7 @@ def _round(
 def _trials(
     work: Work, groups: Groups, best: Split, rows: IntArray, gap: Array
 ) -> tuple[IntArray, IntArray]:
-    """Pairs (row, α) by reduced cost: a change dearer than the gap cannot belong to an optimum."""
+    """Rows (T, 2) and their α by reduced cost: what is dearer than the gap is in no optimum."""
     options = np.arange(1, work.layers)
     row, layers = np.repeat(rows, len(options)), np.tile(options, len(rows))
     pairs, price = work.take(row), best.price[groups.index[row]]
@@ -194,10 +198,20 @@ def _trials(
     keep = (reduced <= gap[groups.index[row]]) & (layers != best.layers[row])
     row, layers, reduced = row[keep], layers[keep], reduced[keep]
     order = np.lexsort((reduced, groups.index[row]))
-    row, layers = row[order], layers[order]
+    row, layers, reduced = row[order], layers[order], reduced[order]
     home = groups.index[row]
     rank = np.arange(len(home)) - np.searchsorted(home, home)
-    groups_open = max(1, len(np.unique(home)))
-    allowed = np.clip(TRIAL_ROWS // (groups_open * np.maximum(groups.size, 1)), 1, TRIALS)
-    keep = rank < allowed[home]
-    return row[keep], layers[keep]
+    share = TRIAL_ROWS // (max(1, len(np.unique(home))) * np.maximum(groups.size, 1))
+    single = np.flatnonzero(rank < np.clip(share, 1, TRIALS)[home])
+    # Two changes at once, among the first few of a group where its rows are few.
+    few = (rank == 0) & (share[home] > 2 * TRIALS)
+    start, count = np.flatnonzero(few), np.bincount(home, minlength=len(gap))[home[few]]
+    one, two = (start[:, None] + i for i in np.triu_indices(PAIRED, 1))
+    fits = np.triu_indices(PAIRED, 1)[1] < count[:, None]
+    one, two = one[fits], two[fits]
+    fits = (row[one] != row[two]) & (reduced[one] + reduced[two] <= gap[home[one]])
+    one, two = one[fits], two[fits]
+    first, second = np.concatenate([single, one]), np.concatenate([single, two])
+    return np.stack([row[first], row[second]], axis=1), np.stack(
+        [layers[first], layers[second]], axis=1
+    )

@@ -12,9 +12,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from mecllm.comparison import TIE_BAND
 from mecllm.figures.style import PALETTE
 from mecllm.network import Array
-from mecllm.sweep.margins import margins, wide
+from mecllm.sweep.margins import Results
 from mecllm.sweep.regime import threshold
-from mecllm.sweep.space import Interval, Sweep
 
 # Never, sometimes, always: dark ends that stay apart in grey, a light middle.
 COLORS = ("#D55E00", "#F2EFE9", "#0072B2")
@@ -28,29 +27,26 @@ LEAST_WRITTEN = 0.05
 # Maps: name → (x, y) with the labels of their axes.
 KAPPA_MAP, LOAD_MAP = "κ₂/κ₁ × device FLOP per cycle", "users per server × bandwidth"
 MAPS = {
-    KAPPA_MAP: ("FLOP per cycle and core, D^U", "κ₂/κ₁"),
+    KAPPA_MAP: ("FLOP per cycle and core, Dᵁ", "κ₂/κ₁"),
     LOAD_MAP: ("users per server, N/M", "bandwidth of a server [MHz]"),
 }
 
 
-def map_axes(sweep: Sweep, frame: pd.DataFrame, track: str, name: str) -> tuple[Array, Array]:
+def map_axes(results: Results, track: str, name: str) -> tuple[Array, Array]:
     """Coordinates x and y of each point of a track on a map, in units of the labels."""
-    key = ["point", "track", "replicate"]
-    part = frame.loc[frame["track"] == track].drop_duplicates(key).set_index(key)
-    part = part.loc[wide(frame).xs(track, level="track", drop_level=False).index]
+    values = results.on(track).constants
     if name == KAPPA_MAP:
-        kappa = part["server_kappa_W_per_Hz3"] / part["user_kappa_W_per_Hz3"]
-        return part["user_flops_per_cycle"].to_numpy(), kappa.to_numpy()
-    servers = sweep.scenarios[track].servers
-    return (part["users"] / servers).to_numpy(), part["bandwidth_MHz"].to_numpy()
+        kappa = values["server_kappa_W_per_Hz3"] / values["user_kappa_W_per_Hz3"]
+        return values["user_flops_per_cycle"].to_numpy(), kappa.to_numpy()
+    servers = results.sweep.scenarios[track].servers
+    return (values["users"] / servers).to_numpy(), values["bandwidth_MHz"].to_numpy()
 
 
-def quantities(frame: pd.DataFrame, track: str) -> pd.DataFrame:
+def quantities(results: Results, track: str) -> pd.DataFrame:
     """Share of users with 1 < α < Υ and whether each claim holds, at each point of a track."""
-    interior = wide(frame)["interior", "joint"].rename("interior")
-    holds = (margins(frame) > TIE_BAND).astype(float)
-    both = pd.concat([interior, holds], axis=1)
-    return both.loc[both.index.get_level_values("track") == track]
+    part = results.on(track)
+    holds = (part.margins > TIE_BAND).astype(float)
+    return holds.assign(interior=part.outcomes["interior", "joint"])
 
 
 def cells(values: Array, x: Array, y: Array, ends: tuple[Array, Array]) -> Array:
@@ -61,21 +57,18 @@ def cells(values: Array, x: Array, y: Array, ends: tuple[Array, Array]) -> Array
         return np.where(count > 0, total / count, np.nan)
 
 
-def map_ends(sweep: Sweep, track: str, name: str) -> tuple[Array, Array]:
+def map_ends(results: Results, track: str, name: str) -> tuple[Array, Array]:
     """Borders of the cells of a map along x and y."""
-    table = sweep.intervals[track]
+    table = results.sweep.intervals[track]
     if name == KAPPA_MAP:
-        user, server = table["user_kappa_W_per_Hz3"], table["server_kappa_W_per_Hz3"]
-        kappa = Interval(server.low / user.high, server.high / user.low, "")
-        intervals = (table["user_flops_per_cycle"], kappa)
+        device, user = table["user_flops_per_cycle"], table["user_kappa_W_per_Hz3"]
+        server = table["server_kappa_W_per_Hz3"]
+        x = np.geomspace(device.low, device.high, CELLS + 1)
+        y = np.geomspace(server.low / user.high, server.high / user.low, CELLS + 1)
     else:
-        users, servers = table["users"], sweep.scenarios[track].servers
-        intervals = (
-            Interval(users.low / servers, users.high / servers, ""),
-            table["bandwidth_MHz"],
-        )
-    grid = np.linspace(0, 1, CELLS + 1)
-    x, y = (np.array([interval.value(u) for u in grid]) for interval in intervals)
+        users, servers = table["users"], results.sweep.scenarios[track].servers
+        x = np.linspace(users.low / servers, users.high / servers, CELLS + 1)
+        y = np.linspace(table["bandwidth_MHz"].low, table["bandwidth_MHz"].high, CELLS + 1)
     # Rounding in a stored table must not lose the outermost points.
     for ends in (x, y):
         ends[0], ends[-1] = ends[0] * (1 - 1e-5), ends[-1] * (1 + 1e-5)
@@ -83,25 +76,28 @@ def map_ends(sweep: Sweep, track: str, name: str) -> tuple[Array, Array]:
 
 
 def draw_map(
-    axis: Axes, sweep: Sweep, frame: pd.DataFrame, track: str, name: str, quantity: str = "interior"
+    axis: Axes, results: Results, track: str, name: str, quantity: str = "interior"
 ) -> Any:
     """Draw a map of one quantity; returns the mesh, for a colour bar."""
-    x, y = map_axes(sweep, frame, track, name)
-    ends = map_ends(sweep, track, name)
-    z = cells(quantities(frame, track)[quantity].to_numpy(), x, y, ends)
+    x, y = map_ends(results, track, name)
+    points = quantities(results, track)[quantity].to_numpy()
+    z = cells(points, *map_axes(results, track, name), (x, y))
     colors = INTERIOR if quantity == "interior" else SHARES
-    mesh = axis.pcolormesh(*ends, z, cmap=colors, vmin=0, vmax=1, rasterized=True)
+    mesh = axis.pcolormesh(x, y, z, cmap=colors, vmin=0, vmax=1, rasterized=True)
     axis.grid(False)
-    axis.set_xlabel(MAPS[name][0].replace("D^U", "$D^U$"))
-    axis.set_ylabel(MAPS[name][1].replace("κ₂/κ₁", "$\\kappa_2/\\kappa_1$"))
+    axis.set_xlabel(MAPS[name][0])
+    axis.set_ylabel(MAPS[name][1])
     if name == KAPPA_MAP:
         axis.set(xscale="log", yscale="log")
-        line = np.geomspace(ends[0][0], ends[0][-1], 100)
-        closed = threshold(sweep.scenarios[track], line)
-        inside = (closed >= ends[1][0]) & (closed <= ends[1][-1])
-        axis.plot(line[inside], closed[inside], color=PALETTE["black"], linestyle="--")
-    axis.set_xlim(ends[0][0], ends[0][-1])
-    axis.set_ylim(ends[1][0], ends[1][-1])
+        ticks = [2.0**k for k in range(10) if x[0] <= 2.0**k <= x[-1]]
+        step = 1 + len(ticks) // 6
+        axis.set_xticks(ticks[::-1][::step], [f"{tick:g}" for tick in ticks[::-1][::step]])
+        axis.set_xticks([], minor=True)
+        line = np.geomspace(x[0], x[-1], 100)
+        closed = threshold(results.sweep.scenarios[track], line)
+        axis.plot(line, closed, color=PALETTE["black"], linestyle="--")
+    axis.set_xlim(x[0], x[-1])
+    axis.set_ylim(y[0], y[-1])
     return mesh
 
 
@@ -117,7 +113,8 @@ def draw_shares(axis: Axes, table: pd.DataFrame, names: bool = True) -> None:
     bars = np.maximum([low, high], 0)
     axis.errorbar(table["holds"], place, xerr=bars, fmt="none", color=PALETTE["black"], capsize=2)
     labels = [f"{c}  {s}" for c, s in zip(table["claim"], table["statement"], strict=True)]
-    axis.set_yticks(place, labels if names else [""] * len(labels))
+    axis.set_yticks(place, labels if names else [])
+    axis.tick_params(axis="y", length=0, labelsize=7)
     axis.set(xlim=(0, 1), ylim=(-0.7, len(table) - 0.3), xlabel="share of the space")
     axis.grid(False)
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from mecllm.figures.atlas import (
     COLORS,
@@ -19,15 +18,15 @@ from mecllm.figures.atlas import (
     quantities,
 )
 from mecllm.network import Array
-from mecllm.sweep.margins import STATEMENTS, shares
+from mecllm.sweep.margins import STATEMENTS, Results, shares
 from mecllm.sweep.regime import coordinates, threshold
-from mecllm.sweep.space import Interval, Sweep
+from mecllm.sweep.space import Interval
 
 # Where the built page keeps plotly.js; see book/_ext/offline_plotly.py.
 SCRIPT = "_static/plotly/plotly.min.js"
 
 
-def interactive(sweep: Sweep, frame: pd.DataFrame, labels: dict[str, str]) -> str:
+def interactive(results: Results, labels: dict[str, str]) -> str:
     """HTML of a picture to explore: any claim, either track, on a map or against every constant.
 
     The controls are the browser's own lists, which a keyboard reaches, and a sentence says what is
@@ -37,10 +36,10 @@ def interactive(sweep: Sweep, frame: pd.DataFrame, labels: dict[str, str]) -> st
         "tracks": {},
         "names": {"interior": "users with 1 < α < Υ", **STATEMENTS},
     }
-    table = shares(frame)
+    sweep, table = results.sweep, shares(results)
     for track in sweep.scenarios:
-        values = quantities(frame, track)
-        unit = coordinates(sweep, frame, track).loc[values.index]
+        values = quantities(results, track)
+        unit = coordinates(results, track)
         steps = np.minimum((unit.to_numpy() * STEPS).astype(int), STEPS - 1)
         entry: dict[str, Any] = {
             "constants": [labels[key] for key in unit.columns],
@@ -61,8 +60,8 @@ def interactive(sweep: Sweep, frame: pd.DataFrame, labels: dict[str, str]) -> st
             },
         }
         for name in MAPS:
-            x, y = map_axes(sweep, frame, track, name)
-            ends = map_ends(sweep, track, name)
+            x, y = map_axes(results, track, name)
+            ends = map_ends(results, track, name)
             entry["maps"][name] = {
                 "x": _digits(ends[0]),
                 "y": _digits(ends[1]),
@@ -71,7 +70,7 @@ def interactive(sweep: Sweep, frame: pd.DataFrame, labels: dict[str, str]) -> st
                     for q in values.columns
                 },
             }
-        x, _ = map_ends(sweep, track, KAPPA_MAP)
+        x, _ = map_ends(results, track, KAPPA_MAP)
         line = np.geomspace(x[0], x[-1], 40)
         entry["threshold"] = {
             "x": _digits(line),
@@ -101,7 +100,7 @@ _PAGE = """
 <label>Track <select id="atlas-track"></select></label>
 <label>Quantity <select id="atlas-quantity" style="max-width:24em"></select></label>
 <label>Shown <select id="atlas-view"></select></label>
-<div id="atlas-plot" style="width:100%;height:470px"></div>
+<div id="atlas-plot" role="img" aria-labelledby="atlas-text" style="width:100%;height:470px"></div>
 <p id="atlas-text" aria-live="polite"></p>
 </div>
 <script>window.PlotlyConfig = {MathJaxConfig: "local"};</script>

@@ -36,7 +36,7 @@ COMPONENTS = {
 AXIS_LABELS = {
     "energy": "total energy [J]",
     "delay": "average delay [s]",
-    "stability": "mean stability bound [10⁻³]",
+    "stability": "stability bound [10⁻³]",
     "objective": "objective",
 }
 
@@ -157,9 +157,11 @@ def _curves(
 ) -> None:
     """Means with intervals over x, one line a method; logarithmic where they are far apart."""
     lowest, highest = np.inf, 0.0
-    for method in methods:
+    for order, method in enumerate(methods):
         table = curve(frame, metric, method, panel)
-        axis.errorbar(table["x"], table["mean"], yerr=table["half"], **SERIES[method].kwargs)
+        # The first method stays on top where curves coincide.
+        style = SERIES[method].kwargs | {"zorder": 3 - 0.1 * order}
+        axis.errorbar(table["x"], table["mean"], yerr=table["half"], **style)
         lowest = min(lowest, table["mean"].min())
         highest = max(highest, table["mean"].max())
     _scale(axis, "y", metric, highest > WIDE / 2 * lowest)

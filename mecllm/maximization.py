@@ -1,0 +1,261 @@
+"""Prices that maximise the dual of P2.
+
+Each user's minimum over its servers is smoothed by a soft minimum, whose temperature falls;
+L-BFGS-B does the rest. On large networks the prices are sought in rounds: on a sample of the users first,
+then on all, each time over the pairs that matter and with V and J tabulated over a range of prices
+(piecewise cubic; their slopes are the bandwidth and the clock). No table enters a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize
+
+from mecllm.allocation import allocate
+from mecllm.dual import PairCosts, Prices, screened
+from mecllm.gain import DistanceGain
+from mecllm.network import Array, IntArray, Network
+
+# Temperatures of the soft minimum, in units of a user's mean cost, and steps at each: on a small
+# network, and in a round on a large one, where the rounds before have come near.
+TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
+STEPS, ROUND_STEPS = 60, 30
+# A network with at most so many pairs is solved with all of them, untabulated.
+SMALL = 2_000
+# Users per server in the sample of the first round; with fewer its prices say little.
+SAMPLE_LOAD = 25
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round on a large network.
+
+    Parameters
+    ----------
+    box : float
+        Factor by which prices may leave their start.
+    reach : float
+        Pairs kept: within this of the user's best, in units of its mean cost.
+    temperatures : tuple of float
+    nodes : int
+        Prices of a table. Cubic pieces over a factor of 2 err by 1e-3 of a cost, of 1.2 by 1e-6.
+    """
+
+    box: float
+    reach: float
+    temperatures: tuple[float, ...]
+    nodes: int
+
+
+COARSE = (Round(16.0, 1.0, (0.1, 0.03), 9), Round(3.0, 0.3, (0.03, 0.01), 7))
+FINE = (Round(1.5, 0.1, (0.01, 0.003), 6), Round(1.15, 0.04, (0.001, 3e-4), 4))
+
+Evaluation = Callable[[Prices], tuple[Array, Array, Array]]
+
+
+def dual_prices(network: Network) -> Prices:
+    """Prices that nearly maximise D(λ, ν)."""
+    prices = _uniform(network)
+    if network.users * network.servers <= SMALL:
+        pairs = PairCosts.every(network)
+        return maximize(network, pairs, pairs.at, prices, _signs(network), TEMPERATURES)
+    for step in COARSE:
+        prices = _round(_sample(network), prices, step)
+    for step in FINE:
+        prices = _round(network, prices, step)
+    return prices
+
+
+def maximize(
+    network: Network,
+    pairs: PairCosts,
+    costs: Evaluation,
+    start: Prices,
+    limits: tuple[Array, Array],
+    temperatures: tuple[float, ...],
+    steps: int = STEPS,
+) -> Prices:
+    """Prices that nearly maximise the dual over the given pairs.
+
+    Parameters
+    ----------
+    pairs : PairCosts
+        Pairs that users may choose from.
+    costs : callable
+        V + J, bandwidth and clock (K,) of the pairs at prices.
+    limits : tuple of array (2 M,)
+        Least and greatest λ, ν.
+    temperatures : tuple of float
+        Of the soft minimum, in units of a user's mean cost.
+    steps : int
+        At each of them, at most.
+    """
+    servers = network.servers
+    capacity = np.concatenate([network.bandwidth_max, network.server_frequency_max])
+    price, unit = np.concatenate([start.bandwidth, start.frequency]), _units(network, start)
+    best, best_value = price / unit, -np.inf
+    scale = float(np.mean(np.abs(pairs.least(costs(start)[0]))))
+
+    def smoothed(x: Array, temperature: float) -> tuple[float, Array]:
+        nonlocal best, best_value
+        price = x * unit
+        cost, bandwidth, clock = costs(Prices(price[:servers], price[servers:]))
+        least = pairs.least(cost)
+        share = np.exp((least[pairs.users] - cost) / temperature)
+        total = np.add.reduceat(share, pairs.start)
+        share = share / total[pairs.users]
+        used = np.concatenate([
+            np.bincount(pairs.servers, weights=share * amount, minlength=servers)
+            for amount in (bandwidth, clock)
+        ])
+        value = float(least.sum()) - float(np.sum(price * capacity))
+        if value > best_value:
+            best, best_value = x.copy(), value
+        soft = value - temperature * float(np.log(total).sum())
+        return -soft / scale, (capacity - used) * unit / scale
+
+    bounds = list(zip(limits[0] / unit, limits[1] / unit, strict=True))
+    for temperature in temperatures:
+        minimize(
+            smoothed, best, args=(temperature * scale,), jac=True, method="L-BFGS-B",
+            bounds=bounds, options={"maxiter": steps, "maxcor": 20, "ftol": 1e-12},
+        )
+    price = best * unit
+    return Prices(price[:servers], price[servers:])
+
+
+def _uniform(network: Network) -> Prices:
+    """One price for all servers: what the users pay on average at their best gains."""
+    best = network.nearest()
+    # Some server may be nobody's best, which the equalities would not allow.
+    relaxed = replace(network, formulation=replace(network.formulation, capacity="at_most"))
+    allocation = allocate(relaxed, best)
+    ones = np.ones(network.servers)
+    clock = float(allocation.frequency_price[best].mean())
+    return Prices(ones * float(allocation.bandwidth_price[best].mean()), ones * clock)
+
+
+def _units(network: Network, start: Prices) -> Array:
+    """Return a unit (2 M,) of each price: itself, or a share of the common level where it is less.
+
+    An empty server's price is no unit to measure steps in.
+    """
+    capacity = np.concatenate([network.bandwidth_max, network.server_frequency_max])
+    price = np.abs(np.concatenate([start.bandwidth, start.frequency]))
+    level = np.repeat(price.reshape(2, -1).mean(axis=1), network.servers)
+    return np.maximum(price, np.where(level > 0, 0.1 * level, 1 / capacity))
+
+
+def _signs(network: Network) -> tuple[Array, Array]:
+    servers = network.servers
+    low, high = np.zeros(2 * servers), np.full(2 * servers, np.inf)
+    # Bandwidth for nothing would be asked for without limit.
+    low[:servers] = 1e-3 * _units(network, _uniform(network))[:servers]
+    if network.formulation.capacity == "equal":
+        low[servers:] = -np.inf
+    return low, high
+
+
+def _round(network: Network, start: Prices, step: Round) -> Prices:
+    """Improve prices within a box, on tables over it."""
+    blocks = list(screened(network, start, step.reach))
+    users, servers = (np.concatenate([block[i] for block in blocks]) for i in (0, 1))
+    pairs = PairCosts.of(network, users, servers)
+    unit = _units(network, start).reshape(2, -1)
+    share = np.linspace(-1, 1, step.nodes)[:, None, None]
+    nodes = unit * step.box**share
+    if network.formulation.capacity == "equal":
+        # ν may have either sign: evenly spaced nodes on both sides of the start.
+        nodes[:, 1] = start.frequency + (step.box - 1) * unit[1] * share[:, 0]
+    else:
+        nodes[0, 1, start.frequency < unit[1]] = 0.0
+    table = _Table.of(pairs, nodes)
+    limits = nodes[0].ravel(), nodes[-1].ravel()
+    return maximize(network, pairs, table.at, start, limits, step.temperatures, ROUND_STEPS)
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """V and J of each pair at some prices of its server.
+
+    Parameters
+    ----------
+    servers : int array (K,)
+    nodes : array (Q, 2, M)
+        Prices of bandwidth and clock.
+    values, rates : array (2, Q, K)
+        V and J, and their derivatives by the price: bandwidth and clock.
+    """
+
+    servers: IntArray
+    nodes: Array
+    values: Array
+    rates: Array
+
+    @classmethod
+    def of(cls, pairs: PairCosts, nodes: Array) -> _Table:
+        server = pairs.servers
+        values, rates = np.empty((2, 2, len(nodes), len(server)))
+        narrow = pairs
+        if np.all(nodes[0, 1] * nodes[-1, 1] >= 0):
+            narrow = pairs.between(nodes[0, 1, server], nodes[-1, 1, server])
+        for i in range(len(nodes)):
+            values[0, i], rates[0, i] = pairs.upload(nodes[i, 0, server])
+            _, rates[1, i], values[1, i] = narrow.work.best_layers(
+                nodes[i, 1, server], narrow.low, narrow.high
+            )
+        return cls(server, nodes, values, rates)
+
+    def at(self, prices: Prices) -> tuple[Array, Array, Array]:
+        """V + J, bandwidth and clock (K,), interpolated."""
+        upload, bandwidth = self._interpolate(0, prices.bandwidth)
+        layers, clock = self._interpolate(1, prices.frequency)
+        return upload + layers, bandwidth, clock
+
+    def _interpolate(self, kind: int, price: Array) -> tuple[Array, Array]:
+        """Cubic Hermite interpolation; the cell and its weights are the server's."""
+        nodes = self.nodes[:, kind]
+        cell = np.clip(np.sum(nodes <= price, axis=0) - 1, 0, len(nodes) - 2)
+        pick = np.arange(len(price))
+        left, right = nodes[cell, pick], nodes[cell + 1, pick]
+        width = right - left
+        t = (price - left) / width
+        cells = (cell[self.servers], np.arange(len(self.servers)))
+        nexts = (cells[0] + 1, cells[1])
+        value, rate = self.values[kind], self.rates[kind]
+        v0, v1, r0, r1 = value[cells], value[nexts], rate[cells], rate[nexts]
+        t, width = t[self.servers], width[self.servers]
+        chord = (v1 - v0) / width
+        bend = r0 + r1 - 2 * chord
+        result = v0 + t * width * (r0 + t * (chord - r0 - bend * (1 - t)))
+        slope = r0 + 2 * t * (chord - r0 - bend) + 3 * t**2 * bend
+        return result, slope
+
+
+def _sample(network: Network) -> Network:
+    """Take some of the users, evenly, and that share of each server."""
+    stride = max(1, network.users // (SAMPLE_LOAD * network.servers))
+    keep = np.arange(0, network.users, stride)
+    share = len(keep) / network.users
+    gain = network.gain
+    if isinstance(gain, DistanceGain):
+        gain = replace(gain, users=gain.users[keep])
+    else:
+        gain = gain[keep]
+    rows = {
+        name: getattr(network, name)[keep]
+        for name in (
+            "flops_per_layer", "payload", "user_throughput", "user_kappa", "user_frequency_max",
+            "power_min", "power_max", "samples", "user_position",
+        )
+    }
+    return replace(
+        network,
+        gain=gain,
+        bandwidth_max=network.bandwidth_max * share,
+        server_frequency_max=network.server_frequency_max * share,
+        **rows,
+    )

@@ -1,0 +1,92 @@
+"""What it takes: the claims of Section 5 decided again under other settings of the literal track.
+
+Every setting changes what the paper leaves open, within its stated range, or one printed formula
+or figure that a repair changes. A claim that no setting saves does not depend on our choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from mecllm.checks import CHECKS
+from mecllm.experiments import studies
+from mecllm.experiments.records import TRACKS
+from mecllm.experiments.runner import run
+from mecllm.resources import data_path
+from mecllm.scenario import Scenario
+
+DU, AT_MOST = {"user_flops_per_cycle": 256.0}, {"capacity": "at_most"}
+DELAY = {"transmission_delay": True, "noise_dBm_per_Hz": -174.0, "power_min_W": 1e-7}
+# Description → changes. Ends of the ranges that the scenario declares, one at a time; then the
+# repairs, one at a time and together; then the repairs with the ends that favour sharing the work.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "as stated": {},
+    "κ1 = 1e-28": {"user_kappa_W_per_Hz3": 1e-28},
+    "κ1 = 1e-26": {"user_kappa_W_per_Hz3": 1e-26},
+    "κ2 = 1e-27": {"server_kappa_W_per_Hz3": 1e-27},
+    "κ2 = 1e-24": {"server_kappa_W_per_Hz3": 1e-24},
+    "σ² = -174 dBm/Hz": {"noise_dBm_per_Hz": -174.0},
+    "p_min = 1e-7 W": {"power_min_W": 1e-7},
+    "p_min = 0.1 W": {"power_min_W": 0.1},
+    "0.5 km square": {"size_km": 0.5},
+    "N = 20": {"users": 20},
+    "N = 150": {"users": 150},
+    "Σ ≤ max": AT_MOST,
+    "upload time, -174 dBm/Hz": DELAY,
+    "D^U = 256": DU,
+    "D^U = 256, Σ ≤ max": DU | AT_MOST,
+    "D^U = 256, Σ ≤ max, upload time, -174 dBm/Hz": DU | AT_MOST | DELAY,
+    "the same, κ1 = 1e-28": DU | AT_MOST | DELAY | {"user_kappa_W_per_Hz3": 1e-28},
+    "the same, κ2 = 1e-24": DU | AT_MOST | DELAY | {"server_kappa_W_per_Hz3": 1e-24},
+    "the same, N = 150": DU | AT_MOST | DELAY | {"users": 150},
+}
+# Fewer points than the figures: the ends and the middle of each axis.
+WEIGHTS, USERS = (1.0, 5.0, 9.0, 10.0), (20, 60, 100)
+STUDIES = {
+    "2": studies.figure_2,
+    "3": partial(studies.figure_3, weights=WEIGHTS),
+    "5": partial(studies.figure_5, users=USERS),
+}
+CLAIMS = tuple(name for name in CHECKS if name[0] in "ABD")
+SEEDS = 10
+
+
+def decide(
+    names: Iterable[str] = tuple(SETTINGS),
+    seeds: int = SEEDS,
+    workers: int = 1,
+    done: Callable[[], Any] | None = None,
+) -> pd.DataFrame:
+    """Verdict of every claim about Figures 2, 3 and 5 under each setting.
+
+    Returns
+    -------
+    DataFrame
+        Columns setting, claim, verdict, numbers.
+    """
+    rows: list[tuple[str, str, str, str]] = []
+    for name in names:
+        rows += _rows(name, seeds, workers)
+        if done:
+            done()
+    return pd.DataFrame(rows, columns=["setting", "claim", "verdict", "numbers"])
+
+
+def _rows(name: str, seeds: int, workers: int) -> Iterator[tuple[str, str, str, str]]:
+    scenario = Scenario.load(TRACKS["literal"]).replace(**SETTINGS[name])
+    frames = {
+        figure: run(figure, study, "literal", range(seeds), workers, scenario=scenario)
+        for figure, study in STUDIES.items()
+    }
+    for claim in CLAIMS:
+        verdict, numbers = CHECKS[claim](frames)
+        yield name, claim, verdict, numbers
+
+
+def stored() -> pd.DataFrame:
+    """Read `data/results/settings.csv`."""
+    return pd.read_csv(data_path("results", "settings.csv"), keep_default_na=False)
