@@ -105,7 +105,7 @@ def verdict_counts(prefix: str = "") -> dict[str, int]:
 
 
 def results(track: str) -> Frames:
-    """Stored tables of every figure on a track."""
+    """Read the stored tables of every figure on a track."""
     return {figure: stored(figure, track) for figure in FIGURES}
 
 
@@ -152,11 +152,12 @@ def deviation(frame: pd.DataFrame, kept: pd.DataFrame) -> float:
 
 def verdict_table(ids: Iterable[str]) -> str:
     """HTML table of simulation claims: what the paper says, and what is found on each track."""
-    found = {track: decide(results(track), ids := tuple(ids)) for track in TRACKS}
-    claims = {claim.id: claim for claim in ledger()}
+    names = tuple(ids)
+    found = {track: decide(results(track), names) for track in TRACKS}
+    says = {claim.id: claim.statement for claim in ledger()}
     rows = [
-        _row([name, claims[name].statement, *("<br>".join(map(escape, found[t][name])) for t in TRACKS)])
-        for name in ids
+        _row([name, says[name], *("<br>".join(map(escape, found[t][name])) for t in TRACKS)])
+        for name in names
     ]
     head = ["", "The paper", "Literal track", "Repaired track"]
     return _table("verdicts", head, rows)
@@ -174,7 +175,8 @@ def ledger_table() -> str:
             reason = escape(claim.reason)
         page, _, anchor = claim.evidence.partition("#")
         link = f'<a href="{page}.html#{anchor}">{escape(page)}</a>'
-        cells = [claim.id, escape(claim.where), escape(claim.statement), claim.overall, reason, link]
+        says = [escape(claim.where), escape(claim.statement)]
+        cells = [claim.id, *says, claim.overall, reason, link]
         rows.append(_row(cells, f"claim-{claim.id.lower()}"))
     head = ["", "Where", "The paper", "Verdict", "Why, with numbers", "Evidence"]
     return _table("ledger", head, rows)
@@ -187,5 +189,5 @@ def _row(cells: Iterable[str], name: str = "") -> str:
 
 def _table(kind: str, head: list[str], rows: list[str]) -> str:
     top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "\n".join(rows)
-    return f'<table class="{kind}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+    lines = [f'<table class="{kind}">', f"<thead><tr>{top}</tr></thead>", "<tbody>", *rows]
+    return "\n".join([*lines, "</tbody></table>"])

@@ -16,6 +16,8 @@ TRACK = "literal or repaired"
 QUICK_SEEDS = 1
 
 Track = Annotated[str, typer.Option(help=TRACK)]
+Save = Annotated[Path, typer.Option(help="Picture file: .png, .pdf or .svg.")]
+Stored = Annotated[bool, typer.Option("--stored", help="Draw data/results, run nothing.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of random networks.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
 
@@ -31,9 +33,9 @@ def figure_command(
     number: Annotated[str, typer.Argument(help="2, 3, 4 or 5.")],
     track: Track = "literal",
     seeds: Seeds = 30,
-    save: Annotated[Path, typer.Option(help="Picture file: .png, .pdf or .svg.")] = Path("figure.png"),
+    save: Save = Path("figure.png"),
     workers: Workers = 2,
-    stored: Annotated[bool, typer.Option("--stored", help="Draw data/results, run nothing.")] = False,
+    stored: Stored = False,
 ) -> None:
     """Run the experiment behind a figure of the paper and draw it."""
     from mecllm.errors import ScenarioError
@@ -113,7 +115,8 @@ def claims_command(
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    title_column = TextColumn("{task.description}")
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)

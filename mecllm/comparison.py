@@ -37,7 +37,7 @@ class Effect:
 
     @property
     def verdict(self) -> str:
-        """"lower", "higher", "tie" (interval within the band around 1) or "undecided"."""
+        """Say lower, higher, tie (the interval lies within the band around 1) or undecided."""
         if self.high < 1 - TIE_BAND:
             return "lower"
         if self.low > 1 + TIE_BAND:
@@ -92,7 +92,8 @@ def select(frame: pd.DataFrame, metric: str, method: str, panel: str | None = No
         rows = rows[rows["panel"] == panel]
     if rows.empty:
         raise ScenarioError("results", "method and metric", (method, metric), "rows of the table")
-    return rows.pivot_table(index="seed", columns="x", values="value", aggfunc="first")
+    # Unlike pivot_table, pivot refuses two values for one cell.
+    return rows.pivot(index="seed", columns="x", values="value")  # noqa: PD010
 
 
 def compare(
@@ -101,9 +102,7 @@ def compare(
     """Effect of `one` against `other` at each x that both have."""
     left, right = (select(frame, metric, m, panel) for m in (one, other))
     left, right = left.align(right, join="inner")
-    return {
-        float(x): effect(left[x].to_numpy(), right[x].to_numpy()) for x in left.columns
-    }
+    return {float(x): effect(left[x].to_numpy(), right[x].to_numpy()) for x in left.columns}
 
 
 def curve(frame: pd.DataFrame, metric: str, method: str, panel: str | None = None) -> pd.DataFrame:

@@ -24,8 +24,9 @@ from mecllm.network import Array, IntArray, Network
 TRIAL_ROWS, TRIALS_PER_SERVER = 200_000, 2
 # Swap partners tried for each promising move.
 PARTNERS = 50
-# With more users than this a trial keeps every α, which the next allocation then chooses anew.
-LARGE = 2_000
+# With more users than this a trial keeps every α, which the next allocation then chooses anew, and
+# the descent ends with the first round that lowers the objective by less than this share of it.
+LARGE, LARGE_DESCENT = 2_000, 1e-6
 # A descent below this, relative to the objective, is rounding.
 LEAST_DESCENT = 1e-10
 MAX_ROUNDS = 100
@@ -106,7 +107,9 @@ def descend(
             servers = _Servers(network, trial.decision.local_layers)
         if trial.objective >= best.objective * (1 - LEAST_DESCENT):
             break
-        best = trial
+        gained, best = 1 - trial.objective / best.objective, trial
+        if large and gained < LARGE_DESCENT:
+            break
     return best
 
 

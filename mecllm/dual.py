@@ -120,12 +120,13 @@ def lower_bound(network: Network, prices: Prices) -> float:
 
 
 def screened(
-    network: Network, prices: Prices, margin: float
+    network: Network, prices: Prices, margin: float, most: int | None = None
 ) -> Iterator[tuple[IntArray, IntArray, Array]]:
     """Yield blocks of (users, servers, cost) of the pairs within a margin of the user's best.
 
     The margin is in units of the mean over the block of that best cost. No such pair is missed:
-    left out are only pairs whose lower bound is above that.
+    left out are only pairs whose lower bound is above that; and, where a user has more than `most`
+    of them, those of the greatest lower bounds.
     """
     kinds = _classes(network, prices)
     size = max(1, BLOCK // network.servers)
@@ -135,11 +136,18 @@ def screened(
     ]
     # NumPy works outside the interpreter's lock, and the order of the results is kept.
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(lambda users: _screen(network, prices, margin, users, kinds), blocks)
+        yield from pool.map(
+            lambda users: _screen(network, prices, margin, most, users, kinds), blocks
+        )
 
 
 def _screen(
-    network: Network, prices: Prices, margin: float, users: IntArray, kinds: IntArray
+    network: Network,
+    prices: Prices,
+    margin: float,
+    most: int | None,
+    users: IntArray,
+    kinds: IntArray,
 ) -> tuple[IntArray, IntArray, Array]:
     servers = np.arange(network.servers)
     rows = users[:, None]
@@ -149,7 +157,10 @@ def _screen(
     quick = quick + _layers_floor(network, prices, users, kinds)[:, kinds]
     best = PairCosts.of(network, users, np.argmin(quick, axis=1)).at(prices)[0]
     margin = margin * float(np.mean(np.abs(best)))
-    row, server = np.nonzero(quick <= (best + margin)[:, None])
+    limit = best + margin
+    if most is not None and most < network.servers:
+        limit = np.minimum(limit, np.partition(quick, most - 1, axis=1)[:, most - 1])
+    row, server = np.nonzero(quick <= limit[:, None])
     # A user's quick best is always kept: its exact cost is not below its quick one.
     cost = PairCosts.of(network, users[row], server).at(prices)[0]
     first = np.flatnonzero(np.diff(row, prepend=-1))

@@ -1,9 +1,9 @@
 """Prices that maximise the dual of P2.
 
 Each user's minimum over its servers is smoothed by a soft minimum, whose temperature falls;
-L-BFGS-B does the rest. On large networks the prices are sought in rounds: on a sample of the users first,
-then on all, each time over the pairs that matter and with V and J tabulated over a range of prices
-(piecewise cubic; their slopes are the bandwidth and the clock). No table enters a bound.
+L-BFGS-B does the rest. On large networks the prices are sought in rounds: on a sample of the users
+first, then on all, each time over the pairs that matter and with V and J tabulated over a range of
+prices (piecewise cubic; their slopes are the bandwidth and the clock). No table enters a bound.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 STEPS, ROUND_STEPS = 60, 30
 # A network with at most so many pairs is solved with all of them, untabulated.
 SMALL = 2_000
+# Pairs of a user kept in a round, at most: more never changed the prices noticeably.
+MOST = 12
 # Users per server in the sample of the first round; with fewer its prices say little.
 SAMPLE_LOAD = 25
 
@@ -161,7 +163,7 @@ def _signs(network: Network) -> tuple[Array, Array]:
 
 def _round(network: Network, start: Prices, step: Round) -> Prices:
     """Improve prices within a box, on tables over it."""
-    blocks = list(screened(network, start, step.reach))
+    blocks = list(screened(network, start, step.reach, MOST))
     users, servers = (np.concatenate([block[i] for block in blocks]) for i in (0, 1))
     pairs = PairCosts.of(network, users, servers)
     unit = _units(network, start).reshape(2, -1)
@@ -241,10 +243,7 @@ def _sample(network: Network) -> Network:
     keep = np.arange(0, network.users, stride)
     share = len(keep) / network.users
     gain = network.gain
-    if isinstance(gain, DistanceGain):
-        gain = replace(gain, users=gain.users[keep])
-    else:
-        gain = gain[keep]
+    gain = replace(gain, users=gain.users[keep]) if isinstance(gain, DistanceGain) else gain[keep]
     rows = {
         name: getattr(network, name)[keep]
         for name in (

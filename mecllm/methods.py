@@ -57,7 +57,8 @@ def solve(
     seed : int
         Of the method's own random choices, where it makes any.
     association : int array (N,), optional
-        Server of each user to start from; greedy by default. `greedy` and `random` choose their own.
+        Server of each user to start from, greedy by default; `greedy`, `random` and `priced`
+        choose their own.
 
     Raises
     ------

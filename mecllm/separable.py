@@ -80,7 +80,7 @@ class SeparableProblem:
         )
 
     def _layers(self, local: Array, edge: Array) -> tuple[Array, Array]:
-        """α: the slope of K is increasing and convex in α, so Newton from the right end descends."""
+        """α: the slope of K is increasing and convex, so Newton from the right end descends."""
         n = self.network
         scale, end = stability_terms(n)
         price = n.weights.stability * scale / n.layers
@@ -116,8 +116,10 @@ class SeparableProblem:
             cost = edge_layer_cost(n, m, clock)
             first = work * (2 * energy * clock - n.weights.delay / clock**2)
             second = work * (2 * energy + 2 * n.weights.delay / clock**3)
-            return cost**2 / (4 * edge), cost * first / (2 * edge), (
-                (first**2 + cost * second) / (2 * edge)
+            return (
+                cost**2 / (4 * edge),
+                cost * first / (2 * edge),
+                ((first**2 + cost * second) / (2 * edge)),
             )
 
         clock, price = _share(
@@ -152,8 +154,10 @@ class SeparableProblem:
             for _ in range(MAX_STEPS):
                 snr, rate, by_power, first = parts(power, bandwidth)
                 share = power * by_power / rate
-                slope = 1 + snr / (1 + snr) + share * (
-                    (6 * inverse + 2 * delay * rate) / (2 * inverse + delay * rate)
+                slope = (
+                    1
+                    + snr / (1 + snr)
+                    + share * ((6 * inverse + 2 * delay * rate) / (2 * inverse + delay * rate))
                 )
                 step = np.log(2 * square * power / (-first * by_power)) / slope
                 new = np.clip(power * np.exp(-step), n.power_min, n.power_max)
@@ -180,9 +184,7 @@ class SeparableProblem:
             value = square * power**2 + inverse / rate**2 + delay / rate
             return value, first * by_bandwidth, bb - np.where(free, bp**2 / pp, 0.0)
 
-        bandwidth, price = _share(
-            self._groups, n.bandwidth_max, self._last.bandwidth, derivatives
-        )
+        bandwidth, price = _share(self._groups, n.bandwidth_max, self._last.bandwidth, derivatives)
         power = best_power(bandwidth, state["power"])
         _, _, by_power, first = parts(power, bandwidth)
         return power, bandwidth, 2 * square * power + first * by_power, price

@@ -80,9 +80,7 @@ def two_step(network: Network, association: IntArray) -> TwoStep:
         run = trial
         history.append(run.objective_history)
         rounds.append(run.objective_history[-1])
-    return TwoStep(
-        run, np.concatenate(history), np.array(rounds), tuple(steps), converged, message
-    )
+    return TwoStep(run, np.concatenate(history), np.array(rounds), tuple(steps), converged, message)
 
 
 def _resources(network: Network, association: IntArray) -> FractionalProgram:

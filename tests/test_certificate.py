@@ -61,7 +61,8 @@ def test_screening_misses_no_pair(name):
     plain = cost.min(axis=1).sum() - prices.bandwidth @ network.bandwidth_max
     plain -= prices.frequency @ network.server_frequency_max
     assert lower_bound(network, prices) == pytest.approx(plain, rel=1e-10)
-    users, servers, kept = (np.concatenate(part) for part in zip(*screened(network, prices, 0.2), strict=True))
+    blocks = screened(network, prices, 0.2)
+    users, servers, kept = (np.concatenate(part) for part in zip(*blocks, strict=True))
     best = cost.min(axis=1, keepdims=True)
     near = zip(*np.nonzero(cost <= best + 0.2 * best.mean()), strict=True)
     assert set(zip(users, servers, strict=True)) == set(near)

@@ -1,4 +1,4 @@
-"""The ledger: complete, linked, recomputable, and sensitive to a flipped sign or a swapped method."""
+"""The ledger: complete, linked, recomputable, and sensitive to flipped signs or swapped methods."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def test_swapping_two_methods_is_noticed(tables, track) -> None:
         "4": {"M=5": "M=20", "M=20": "M=5"},
         "5": {"proposed": "random", "random": "proposed"},
     }
+    if track == "literal":
+        del swaps["4"]  # C2 is undecided there, and so is its mirror image
     for figure, swap in swaps.items():
         frame = tables[track][figure].replace({"method": swap})
         assert differences(track, {**tables[track], figure: frame}), f"figure {figure}"
@@ -63,15 +65,15 @@ def test_flipping_the_sign_of_the_data_is_noticed(tables, track) -> None:
         for figure, frame in tables[track].items()
     }
     for name, check in CHECKS.items():
-        if name in {"B4", "B5", "C1", "C3", "D4"}:
-            continue  # about a shape or a bound, not about who is lower
+        if name in {"A2", "B4", "B5", "C1", "C3", "D4"}:
+            continue  # about a distance, a shape or a bound, not about who is lower
         verdict, _ = check(tables[track])
         other, _ = check(flipped)
         assert verdict != HOLDS or other != HOLDS, name
 
 
-@pytest.mark.parametrize(("figure", "metric"), [("2", "energy"), ("3", "stability"), ("5", "delay")])
-def test_flipping_a_check_fails_the_ledger(tables, figure, metric, monkeypatch) -> None:
+@pytest.mark.parametrize("prefix", ["A", "B", "D"])
+def test_flipping_a_check_fails_the_ledger(tables, prefix, monkeypatch) -> None:
     from mecllm import checks
 
     original = checks._all_lower
@@ -84,7 +86,6 @@ def test_flipping_a_check_fails_the_ledger(tables, figure, metric, monkeypatch) 
 
     monkeypatch.setattr(checks, "_all_lower", other_way)
     wrong = [line for track in TRACKS for line in differences(track, tables[track])]
-    prefix = {"2": "A", "3": "B", "5": "D"}[figure]
     assert any(line.startswith(prefix) for line in wrong)
 
 

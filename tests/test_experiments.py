@@ -11,8 +11,7 @@ import pytest
 from mecllm.claims import TOLERANCE, deviation
 from mecllm.comparison import compare, curve, effect, interval, select
 from mecllm.errors import ScenarioError
-from mecllm.experiments import COLUMNS, STUDIES, TRACKS, experiment, store, stored
-from mecllm.experiments import runner
+from mecllm.experiments import COLUMNS, STUDIES, TRACKS, experiment, runner, store, stored
 from mecllm.experiments.records import Record
 from mecllm.experiments.studies import SERVERS, USERS, WEIGHTS
 from mecllm.scenario import Scenario
@@ -76,7 +75,7 @@ def test_an_interrupted_run_goes_on(tmp_path) -> None:
     assert CALLS == [0, 1, 2, 3]
     lines = part.read_text(encoding="utf-8").splitlines()
     # Killed in the middle of writing seed 3.
-    part.write_text("\n".join(lines[:-1] + [lines[-1][:20]]), encoding="utf-8")
+    part.write_text("\n".join([*lines[:-1], lines[-1][:20]]), encoding="utf-8")
     CALLS.clear()
     again = runner.run("x", counted, "literal", range(4), part=part)
     assert CALLS == [3]
@@ -137,13 +136,14 @@ def test_interval_is_students() -> None:
 
 
 def test_effect_of_a_constant_factor_is_exact() -> None:
-    other = np.array([1.0, 5.0, 9.0, 2.0])
+    other = np.array([9.0, 10.0, 12.0, 11.0])
     found = effect(0.5 * other, other)
     assert (found.ratio, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
     assert found.verdict == "lower"
     assert effect(other, 0.5 * other).verdict == "higher"
     assert effect(1.001 * other, other).verdict == "tie"
     assert effect(other[::-1], other).verdict == "undecided"
+    assert effect(np.array([1.0, 5.0]), np.array([-1.0, 1.5])).verdict == "undecided"
     assert effect(other[:1], other[:1]).verdict == "undecided"
 
 

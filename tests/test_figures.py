@@ -11,6 +11,12 @@ from mecllm.experiments import TRACKS, stored
 from mecllm.figures import SERIES, use_style
 from mecllm.figures.paper import APPROACHES, DRAW, components, fronts
 
+
+def heights(line):
+    """Values of a curve; Matplotlib keeps those of error bars as objects."""
+    return np.asarray(line.get_ydata(), dtype=float)
+
+
 PANELS = {"2": 2, "3": 3, "4": 1, "5": 2}
 
 
@@ -41,14 +47,14 @@ def test_bars_and_curves_are_the_means_of_the_table(track) -> None:
     frame = stored(3, track)
     axis = DRAW["3"](frame).axes[1]
     line = axis.containers[0].lines[0]
-    np.testing.assert_allclose(line.get_ydata(), curve(frame, "delay", "proposed", "b")["mean"])
+    np.testing.assert_allclose(heights(line), curve(frame, "delay", "proposed", "b")["mean"])
     assert line.get_color() == SERIES["proposed"].color
 
 
 def test_a_changed_table_changes_the_picture() -> None:
     frame = stored(5, "repaired")
     swapped = frame.replace({"method": {"proposed": "random", "random": "proposed"}})
-    lines = [DRAW["5"](f).axes[0].containers[0].lines[0].get_ydata() for f in (frame, swapped)]
+    lines = [heights(DRAW["5"](f).axes[0].containers[0].lines[0]) for f in (frame, swapped)]
     assert not np.allclose(*lines)
 
 

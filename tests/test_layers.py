@@ -25,8 +25,9 @@ FLOORS = (
     {"audit", "derivations.*", "two_step", "cardinality", "maximization", "descent"},
     {"certificate", "pricing"},
     {"methods"},
-    {"experiments.*", "sweep.*"},
-    {"figures.*", "claims"},
+    {"experiments.*", "sweep.*", "bench"},
+    {"checks"},
+    {"figures.*", "claims", "regimes"},
     {"cli_figures", "cli_sweep"},
     {"cli"},
 )

@@ -28,6 +28,7 @@ from mecllm.association import greedy
 from mecllm.comparison import TIE_BAND as TIE
 from mecllm.errors import ScenarioError
 from mecllm.figures.explorer import interactive
+from mecllm.resources import data_path
 from mecllm.scenario import Scenario
 from mecllm.sweep import STAND_INS, Interval, Outcome, Store, Sweep, Task, export, measure, run
 from mecllm.sweep.indices import sobol_indices
@@ -250,6 +251,12 @@ def other_sweep(path, sweep):
     run(replace(sweep, seed=99), 1, path)
 
 
+def other_code(path, sweep):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mecllm.sweep.space.fingerprint", lambda: "older")
+        run(sweep, 1, path)
+
+
 def half_a_file(path, sweep):
     run(sweep, 20, path)
     path.write_bytes(path.read_bytes()[:5000])
@@ -263,7 +270,7 @@ def overwritten_page(path, sweep):
 
 
 @pytest.mark.parametrize(
-    "make", [text_file, other_database, other_sweep, half_a_file, overwritten_page]
+    "make", [text_file, other_database, other_sweep, other_code, half_a_file, overwritten_page]
 )
 def test_a_foreign_or_damaged_file_is_refused_untouched(small, tmp_path, make):
     path = tmp_path / "rows.sqlite"
@@ -596,6 +603,23 @@ def test_the_nearest_flip_turns_the_claim_and_each_change_is_needed(exported):
                 unit[atlas.keys.index(key)] = atlas.intervals["repaired"][key].unit(value)
         again = margin_at(atlas, "repaired", unit, "A1", seeds)
         assert (again > TIE) == (flip.before > TIE)
+
+
+def test_the_stored_atlas_is_whole():
+    """What chapter 14 shows: 4,096 points of each track or more, every method, nothing failed."""
+    atlas = Sweep.load("atlas")
+    results = Results.load(atlas, data_path("results", "atlas.csv.gz"))
+    assert results.failed == 0
+    points = results.margins.groupby(level="track").size()
+    assert set(points.index) == set(atlas.scenarios)
+    assert points.min() >= 4096
+    assert not results.margins.isna().to_numpy().any()
+    # It belongs to the sweep as it is now: the same result at its first point.
+    for track in atlas.scenarios:
+        unit = atlas.coordinates(1)[0]
+        stored = results.on(track).outcomes["objective", "joint"].iloc[0]
+        again = measure(atlas.scenarios[track], atlas.values(track, unit), 0, "joint")
+        assert again.objective == pytest.approx(stored, rel=1e-4)
 
 
 def test_the_command_continues_and_exports(spec, small, undisturbed, tmp_path):

@@ -23,15 +23,15 @@ def write_out(_app: Sphinx, _page: str, source: list[str]) -> None:
     )
 
 
-def keep_bars(
+def keep_plain(
     _app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]
 ) -> None:
-    """Take |K - H| as a modulus; reStructuredText would look for a substitution."""
-    lines[:] = [line.replace("|", r"\|") for line in lines]
+    """Take bars and stars as written, as in |K - H| and *.csv; they are no markup."""
+    lines[:] = [line.replace("|", r"\|").replace("*", r"\*") for line in lines]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("source-read", write_out)
-    app.connect("autodoc-process-docstring", keep_bars)
+    app.connect("autodoc-process-docstring", keep_plain, priority=400)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -224,6 +224,8 @@ def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Ar
     equal = (capacity / np.maximum(size, 1))[groups.index]
     if uplink.free or not len(equal):
         return equal, np.zeros(len(size))
+    # Nobody asks an empty group; any capacity does, but 0, the share left of an idle server.
+    capacity = np.where(size, capacity, 1.0)
     # The price at which the average row would ask for the average share.
     worth = uplink.worth(equal, uplink.best_power(equal))
     log_price = groups.total(np.log(worth)) / np.maximum(size, 1)

@@ -1,4 +1,4 @@
-"""What the paper leaves open, the other way: other laws, starts and readings where they may matter."""
+"""What the paper leaves open, the other way: laws and readings where they may matter."""
 
 from __future__ import annotations
 

@@ -58,7 +58,10 @@ UNITS = {
 
 
 def measure(solution: Solution) -> dict[str, float]:
-    """Every metric of `UNITS` for one solution: energies are totals, delays and α are means, the load the fullest server's."""
+    """Every metric of `UNITS` for one solution.
+
+    Energies are totals, delays, stability and α are means, the load is the fullest server's.
+    """
     cost = solution.cost
     return {
         "energy": solution.energy,
@@ -76,10 +79,8 @@ def measure(solution: Solution) -> dict[str, float]:
     }
 
 
-def records(
-    panels: dict[str, str], method: str, x: float, solution: Solution
-) -> list[Record]:
-    """Records of some metrics, each with the panel of the figure that it belongs to.
+def records(panels: dict[str, str], method: str, x: float, solution: Solution) -> list[Record]:
+    """Make records of some metrics, each with the panel of the figure that it belongs to.
 
     An infinite bound or objective (local training, α = Υ) is left out: the table holds numbers.
     """

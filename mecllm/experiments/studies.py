@@ -21,9 +21,11 @@ from mecllm.two_step import two_step
 # Panel of each metric in Figures 2 and 5: (a) total energy, (b) average delay; the components
 # belong to the same panels, the rest to none.
 PANELS = {
-    metric: "a" if metric.endswith("energy") else "b" if metric in (
-        "delay", "local_delay", "upload", "edge_delay"
-    ) else ""
+    metric: "a"
+    if metric.endswith("energy")
+    else "b"
+    if metric in ("delay", "local_delay", "upload", "edge_delay")
+    else ""
     for metric in UNITS
 }
 
@@ -67,9 +69,7 @@ WEIGHTING_METHODS = ("proposed", "alternating", "alpha_only", "resource_only")
 WEIGHTING_METRICS = ("energy", "delay", "stability", "local_layers")
 
 
-def figure_3(
-    scenario: Scenario, seed: int, weights: tuple[float, ...] = WEIGHTS
-) -> list[Record]:
+def figure_3(scenario: Scenario, seed: int, weights: tuple[float, ...] = WEIGHTS) -> list[Record]:
     """One weight from 1 to 10, the others 1, after normalisation: proposed and three others.
 
     Every method starts from the same network and association and, at every weight, from the same
@@ -135,9 +135,7 @@ USERS = (20, 40, 60, 80, 100)
 ASSOCIATION_METHODS = ("proposed", "greedy", "random")
 
 
-def figure_5(
-    scenario: Scenario, seed: int, users: tuple[int, ...] = USERS
-) -> list[Record]:
+def figure_5(scenario: Scenario, seed: int, users: tuple[int, ...] = USERS) -> list[Record]:
     """Proposed, greedy and random association for several numbers of users.
 
     All three allocate resources by the same fractional programming, so that only χ differs.

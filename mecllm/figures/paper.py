@@ -60,7 +60,7 @@ def figure_2(frame: pd.DataFrame) -> Figure:
                 hatch=("", "//", "..")[place],
             )
             axis.annotate(
-                ENGINEERING(row["mean"]),
+                ENGINEERING(float(f"{row['mean']:.3g}")),
                 (place, row["mean"] + row["half"]),
                 xytext=(0, 3),
                 textcoords="offset points",
@@ -198,7 +198,11 @@ def fronts(frame: pd.DataFrame) -> Figure:
             axis.plot(across["mean"], up["mean"], color=style.color, linestyle=style.linestyle)
             size = 6 + 30 * (across["x"] - 1) / 9
             axis.scatter(
-                across["mean"], up["mean"], s=size, color=style.color, marker=style.marker,
+                across["mean"],
+                up["mean"],
+                s=size,
+                color=style.color,
+                marker=style.marker,
                 label=style.label,
             )
         for which, metric in (("x", x), ("y", y)):
@@ -213,11 +217,16 @@ def fronts(frame: pd.DataFrame) -> Figure:
 def figure_4(frame: pd.DataFrame) -> Figure:
     """Figure 4: objective over the iterations of the association algorithm, one line per M."""
     figure, (axis,) = panels(1, height=2.9)
-    styles = zip(("blue", "red", "green", "purple", "orange"), "os^Dv", strict=True)
-    for method, (color, marker) in zip(sorted(frame["method"].unique(), key=_servers), styles):
+    styles = zip(("blue", "red", "green", "purple"), "os^D", strict=True)
+    methods = sorted(frame["method"].unique(), key=_servers)
+    for method, (color, marker) in zip(methods, styles, strict=True):
         table = curve(frame, "objective", method)
         axis.errorbar(
-            table["x"], table["mean"], yerr=table["half"], color=PALETTE[color], marker=marker,
+            table["x"],
+            table["mean"],
+            yerr=table["half"],
+            color=PALETTE[color],
+            marker=marker,
             label=f"M = {_servers(method)}",
         )
     means = frame[frame["metric"] == "objective"].groupby(["method", "x"])["value"].mean()

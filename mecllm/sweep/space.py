@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import tomllib
@@ -13,8 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
+import mecllm
 from mecllm.errors import ScenarioError
 from mecllm.network import Array
+from mecllm.parameters import Law
 from mecllm.resources import data_path
 from mecllm.scenario import Scenario
 from mecllm.sweep.tasks import STAND_INS, Task
@@ -155,15 +158,27 @@ class Sweep:
                 for track, table in self.intervals.items()
             },
             "scenarios": {track: _constants(s) for track, s in self.scenarios.items()},
+            "code": fingerprint(),
             # Another release of the generator of the points would show here.
             "first points": self.coordinates(4).tolist(),
         }
         return json.dumps(content, indent=1, ensure_ascii=False)
 
 
+def fingerprint() -> str:
+    """Hash of the code that decides a row: a file begun by other solvers is not continued."""
+    package = Path(mecllm.__file__).parent
+    files = [p for p in package.glob("*.py") if not p.name.startswith("cli")]
+    files += [*package.glob("allocation/*.py"), package / "sweep" / "tasks.py", Path(__file__)]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _constants(scenario: Scenario) -> dict[str, object]:
     values = {key: getattr(scenario, key) for key in Scenario.specs()}
-    plain = {k: v if isinstance(v, int | float | str) else str(v) for k, v in values.items()}
+    plain = {k: [v.kind, *v.values] if isinstance(v, Law) else v for k, v in values.items()}
     return {"formulation": asdict(scenario.formulation), **plain}
 
 
