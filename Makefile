@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 NB ?=
 UPGRADE ?=
+COURSE ?=
 
 # Outputs must not depend on the machine: a fixed hash seed, and one thread in the linear algebra,
 # whose sums would otherwise be split by the number of cores.
@@ -18,10 +19,10 @@ export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
 unexport MPLBACKEND
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check-book lint format lock text notebook execute clean
+.PHONY: help env book test check-book lint format lock text notebook execute assignments clean
 
 help: ## this list
-	@$(PYTHON) -c 'import re; [print(f"make {a:11}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
+	@$(PYTHON) -c 'import re; [print(f"make {a:13}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
 
 env: ## create .venv from requirements.lock
 	@$(PYTHON) tools/environment.py
@@ -59,6 +60,9 @@ notebook: env ## NB=name: text/name.py back into book/name.ipynb
 
 execute: env ## NB=name: run book/name.ipynb in place; without NB every chapter
 	@$(VENV_PYTHON) -m tools.notebooks execute $(NB)
+
+assignments: env ## an nbgrader course from assignments/; COURSE=folder instead of _build/assignments
+	@$(VENV_PYTHON) -m tools.assignments $(if $(COURSE),"$(COURSE)")
 
 clean: ## remove _build and caches; .venv and text/ stay
 	@rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

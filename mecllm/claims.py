@@ -59,7 +59,7 @@ class Claim:
 
     @property
     def overall(self) -> str:
-        """One verdict of the two tracks: it holds if on both, only if on one."""
+        """Join the verdicts of the two tracks; what holds on one of them holds only if."""
         literal = self.verdict.get("literal", self.verdict.get("both", ""))
         repaired = self.verdict.get("repaired", literal)
         if literal == repaired:

@@ -25,8 +25,6 @@ TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 STEPS, ROUND_STEPS = 60, 30
 # A network with at most so many pairs is solved with all of them, untabulated.
 SMALL = 2_000
-# Pairs of a user kept in a round, at most: more never changed the prices noticeably.
-MOST = 12
 # Users per server in the sample of the first round; with fewer its prices say little.
 SAMPLE_LOAD = 25
 
@@ -41,6 +39,9 @@ class Round:
         Factor by which prices may leave their start.
     reach : float
         Pairs kept: within this of the user's best, in units of its mean cost.
+    most : int
+        Pairs kept of a user. With few the first round would never see the servers whose prices
+        have to fall.
     temperatures : tuple of float
     nodes : int
         Prices of a table. Cubic pieces over a factor of 2 err by 1e-3 of a cost, of 1.2 by 1e-6.
@@ -48,12 +49,13 @@ class Round:
 
     box: float
     reach: float
+    most: int
     temperatures: tuple[float, ...]
     nodes: int
 
 
-COARSE = (Round(16.0, 1.0, (0.1, 0.03), 9), Round(3.0, 0.3, (0.03, 0.01), 7))
-FINE = (Round(1.5, 0.1, (0.01, 0.003), 6), Round(1.15, 0.04, (0.001, 3e-4), 4))
+COARSE = (Round(16.0, 1.0, 80, (0.1, 0.03), 9), Round(3.0, 0.3, 40, (0.03, 0.01), 7))
+FINE = (Round(1.5, 0.1, 16, (0.01, 0.003), 6), Round(1.15, 0.04, 12, (0.001, 3e-4), 4))
 
 Evaluation = Callable[[Prices], tuple[Array, Array, Array]]
 
@@ -163,7 +165,7 @@ def _signs(network: Network) -> tuple[Array, Array]:
 
 def _round(network: Network, start: Prices, step: Round) -> Prices:
     """Improve prices within a box, on tables over it."""
-    blocks = list(screened(network, start, step.reach, MOST))
+    blocks = list(screened(network, start, step.reach, step.most))
     users, servers = (np.concatenate([block[i] for block in blocks]) for i in (0, 1))
     pairs = PairCosts.of(network, users, servers)
     unit = _units(network, start).reshape(2, -1)
