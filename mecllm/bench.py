@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def association_rows(track: str, users: int, servers: int, seed: int) -> list[di
     rows = [("priced", best.allocation.objective, best_time, True)]
     for method in ("proposed", "alternating", "greedy", "random"):
         try:
-            solution, seconds = _timed(lambda method=method: solve(network, method, seed))
+            solution, seconds = _timed(partial(solve, network, method, seed))
             rows.append((method, solution.objective, seconds, solution.converged))
         except SolverError:
             rows.append((method, np.inf, np.inf, False))
@@ -96,11 +97,11 @@ def association_rows(track: str, users: int, servers: int, seed: int) -> list[di
     ]
 
 
-def growth_row(users: int, seed: int) -> dict[str, object]:
+def growth_rows(users: int, seed: int) -> list[dict[str, object]]:
     """Run `priced` on the repaired track in a process of its own: time, peak memory and gap."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_growth, users, seed).result()
+        return [pool.submit(_growth, users, seed).result()]
 
 
 def _growth(users: int, seed: int) -> dict[str, object]:
@@ -131,15 +132,15 @@ def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, o
     for track in TRACKS:
         for users in (50, 500) if quick else (50, 500, 5000):
             for seed in seeds:
-                yield lambda t=track, u=users, s=seed: allocation_rows(t, u, s)
+                yield partial(allocation_rows, track, users, seed)
     for track in TRACKS:
         for seed in seeds:
-            yield lambda t=track, s=seed: association_rows(t, 50, 10, s)
+            yield partial(association_rows, track, 50, 10, seed)
     users = 100
     while users <= (1000 if quick else largest):
         # The largest networks take minutes, so that one seed has to do there.
         for seed in seeds if users <= 10_000 else seeds[:1]:
-            yield lambda u=users, s=seed: [growth_row(u, s)]
+            yield partial(growth_rows, users, seed)
         users *= 10
 
 

@@ -108,13 +108,15 @@ def _search(
     scale = float(np.mean(np.abs(worth)))
     server = np.repeat(np.arange(network.servers), sizes.shape[1])
     pairs, slot = _reachable(network, worth, first, server, REACH * scale)
-    units = np.concatenate([
-        np.full(users, scale), first.bandwidth, first.frequency, np.full(slots, scale)
-    ])
-    limits = np.concatenate([
-        np.repeat(network.bandwidth_max, sizes.shape[1]),
-        np.repeat(network.server_frequency_max, sizes.shape[1]),
-    ])
+    units = np.concatenate(
+        [np.full(users, scale), first.bandwidth, first.frequency, np.full(slots, scale)]
+    )
+    limits = np.concatenate(
+        [
+            np.repeat(network.bandwidth_max, sizes.shape[1]),
+            np.repeat(network.server_frequency_max, sizes.shape[1]),
+        ]
+    )
     size = sizes.ravel()
 
     def per_slot(amount: Array) -> Array:
@@ -137,12 +139,14 @@ def _search(
         share = (share / total).ravel()
         objective = value.sum() + float(np.sum(least - temperature * np.log(total)))
         taken = share[slot] * chosen
-        slope = np.concatenate([
-            1 - np.bincount(pairs.users, weights=taken, minlength=users),
-            share * (per_slot(chosen * bandwidth) - limits[:slots]),
-            share * (per_slot(chosen * clock) - limits[slots:]),
-            share * (size - per_slot(chosen)),
-        ])
+        slope = np.concatenate(
+            [
+                1 - np.bincount(pairs.users, weights=taken, minlength=users),
+                share * (per_slot(chosen * bandwidth) - limits[:slots]),
+                share * (per_slot(chosen * clock) - limits[slots:]),
+                share * (size - per_slot(chosen)),
+            ]
+        )
         return -objective / scale, -slope * units / scale
 
     x = np.concatenate([worth / scale, np.ones(2 * slots), np.zeros(slots)])
@@ -152,7 +156,12 @@ def _search(
     found = []
     for temperature in TEMPERATURES:
         x = minimize(
-            smoothed, x, args=(temperature * scale,), jac=True, method="L-BFGS-B", bounds=bounds,
+            smoothed,
+            x,
+            args=(temperature * scale,),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
             options={"maxiter": STEPS, "maxcor": 20},
         ).x
         parts = np.split(x * units, [users, users + slots, users + 2 * slots])
@@ -164,8 +173,9 @@ def _reachable(
     network: Network, worth: Array, first: Prices, server: IntArray, reach: float
 ) -> tuple[PairCosts, IntArray]:
     """Pairs (slot, user) that may matter, with the α that may be best, and their slots."""
-    user, slot = np.repeat(np.arange(network.users), len(server)), np.tile(
-        np.arange(len(server)), network.users
+    user, slot = (
+        np.repeat(np.arange(network.users), len(server)),
+        np.tile(np.arange(len(server)), network.users),
     )
     pairs = PairCosts.of(network, user, server[slot])
     cheapest, _, _ = pairs.at_each(first.bandwidth[slot], first.frequency[slot])

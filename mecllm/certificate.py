@@ -121,9 +121,7 @@ def verify(
     )
 
 
-def stationarity(
-    network: Network, decision: Decision
-) -> tuple[dict[str, float], Array, Array]:
+def stationarity(network: Network, decision: Decision) -> tuple[dict[str, float], Array, Array]:
     """Relative KKT residuals by block, and the recomputed multipliers λ and ν (M,) [1/Hz].
 
     Users that keep all Υ layers send nothing and have no condition on p, b and f^E.
@@ -151,9 +149,7 @@ def stationarity(
             np.abs(decision.user_frequency / user_frequency(network) - 1)
             * (decision.local_layers > 0)
         ),
-        "power": _largest(
-            _projected(elasticity, power, uplink.power_min, uplink.power_max)
-        ),
+        "power": _largest(_projected(elasticity, power, uplink.power_min, uplink.power_max)),
         "bandwidth": _largest(np.where(worth > 0, uneven, 0.0)),
         "server_frequency": _largest(misfit),
         "local_layers": _largest(_layers_to_gain(network, work, layers, clock)),

@@ -77,9 +77,7 @@ class _Servers:
         return np.array([self.known[key] for key in keys])
 
 
-def descend(
-    network: Network, allocation: Allocation, pairs: PairCosts | None = None
-) -> Allocation:
+def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = None) -> Allocation:
     """Improve an association by moves and swaps until none of those tried lowers the objective.
 
     Parameters
@@ -148,7 +146,7 @@ def _improve(
 def _changes(association: IntArray, move: Move) -> list[tuple[int, int, int]]:
     """(server, user that leaves or -1, user that comes or -1) of the two servers touched."""
     if len(move) == 1:
-        (user, server), = move
+        ((user, server),) = move
         return [(int(association[user]), user, -1), (server, -1, user)]
     (one, to_one), (two, to_two) = move
     return [(to_two, one, two), (to_one, two, one)]

@@ -176,9 +176,7 @@ def _classes(network: Network, prices: Prices) -> IntArray:
     return kinds
 
 
-def _layers_floor(
-    network: Network, prices: Prices, users: IntArray, kinds: IntArray
-) -> Array:
+def _layers_floor(network: Network, prices: Prices, users: IntArray, kinds: IntArray) -> Array:
     """Lower bound (n, classes) on J: the cost rises with w, κ and ν and falls with the cap."""
     count = int(kinds.max()) + 1
     most = np.full((2, count), -np.inf)

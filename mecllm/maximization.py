@@ -54,8 +54,10 @@ class Round:
     nodes: int
 
 
-COARSE = (Round(16.0, 1.0, 80, (0.1, 0.03), 9), Round(3.0, 0.3, 40, (0.03, 0.01), 7))
-FINE = (Round(1.5, 0.1, 16, (0.01, 0.003), 6), Round(1.15, 0.04, 12, (0.001, 3e-4), 4))
+# A cost grows at most as fast as the prices: a pair beyond box² - 1 of the best cannot become the
+# best within the box. The reaches of the last rounds are that far, or nearly.
+COARSE = (Round(16.0, 1.0, 80, (0.1, 0.03), 9), Round(3.0, 0.4, 50, (0.03, 0.01), 7))
+FINE = (Round(1.2, 0.2, 30, (0.01, 0.003), 5), Round(1.04, 0.08, 20, (0.001, 3e-4), 4))
 
 Evaluation = Callable[[Prices], tuple[Array, Array, Array]]
 
@@ -111,10 +113,12 @@ def maximize(
         share = np.exp((least[pairs.users] - cost) / temperature)
         total = np.add.reduceat(share, pairs.start)
         share = share / total[pairs.users]
-        used = np.concatenate([
-            np.bincount(pairs.servers, weights=share * amount, minlength=servers)
-            for amount in (bandwidth, clock)
-        ])
+        used = np.concatenate(
+            [
+                np.bincount(pairs.servers, weights=share * amount, minlength=servers)
+                for amount in (bandwidth, clock)
+            ]
+        )
         value = float(least.sum()) - float(np.sum(price * capacity))
         if value > best_value:
             best, best_value = x.copy(), value
@@ -124,8 +128,13 @@ def maximize(
     bounds = list(zip(limits[0] / unit, limits[1] / unit, strict=True))
     for temperature in temperatures:
         minimize(
-            smoothed, best, args=(temperature * scale,), jac=True, method="L-BFGS-B",
-            bounds=bounds, options={"maxiter": steps, "maxcor": 20, "ftol": 1e-12},
+            smoothed,
+            best,
+            args=(temperature * scale,),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": steps, "maxcor": 20, "ftol": 1e-12},
         )
     price = best * unit
     return Prices(price[:servers], price[servers:])
@@ -249,8 +258,15 @@ def _sample(network: Network) -> Network:
     rows = {
         name: getattr(network, name)[keep]
         for name in (
-            "flops_per_layer", "payload", "user_throughput", "user_kappa", "user_frequency_max",
-            "power_min", "power_max", "samples", "user_position",
+            "flops_per_layer",
+            "payload",
+            "user_throughput",
+            "user_kappa",
+            "user_frequency_max",
+            "power_min",
+            "power_max",
+            "samples",
+            "user_position",
         )
     }
     return replace(

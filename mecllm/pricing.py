@@ -86,9 +86,7 @@ def priced(network: Network, seed: int = 0) -> Priced:
     return Priced(current, prices, dual, bound, tuple(history))
 
 
-def _near(
-    network: Network, prices: Prices, reach: float
-) -> tuple[PairCosts, IntArray]:
+def _near(network: Network, prices: Prices, reach: float) -> tuple[PairCosts, IntArray]:
     """Pairs close to each user's best at the prices, and the association of the best."""
     blocks = list(screened(network, prices, reach, MOST))
     users, servers, cost = (np.concatenate([block[i] for block in blocks]) for i in range(3))

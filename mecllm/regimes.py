@@ -21,7 +21,12 @@ from mecllm.scenario import Scenario
 
 DU, AT_MOST = {"user_flops_per_cycle": 256.0}, {"capacity": "at_most"}
 DELAY = {"transmission_delay": True, "noise_dBm_per_Hz": -174.0, "power_min_W": 1e-7}
-CHIPS = {"user_kappa_W_per_Hz3": 4e-27, "server_kappa_W_per_Hz3": 2e-25}
+# Real chips, which differ from user to user and from server to server.
+CHIPS = {
+    f"{side}_{figure}": getattr(Scenario.load("repaired"), f"{side}_{figure}")
+    for side in ("user", "server")
+    for figure in ("cores", "flops_per_cycle", "frequency_max_GHz", "kappa_W_per_Hz3")
+}
 # Description → changes. Ends of the ranges that the scenario declares, one at a time; then the
 # repairs, one at a time and together; then the repairs with the ends that favour sharing the work.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -44,8 +49,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "the same, κ1 = 1e-28": DU | AT_MOST | DELAY | {"user_kappa_W_per_Hz3": 1e-28},
     "the same, κ2 = 1e-24": DU | AT_MOST | DELAY | {"server_kappa_W_per_Hz3": 1e-24},
     "the same, N = 150": DU | AT_MOST | DELAY | {"users": 150},
-    # About the κ of the chips of the repaired track.
-    "the same, κ1 = 4e-27, κ2 = 2e-25": DU | AT_MOST | DELAY | CHIPS,
+    "the same, κ1 = 5.5e-27, κ2 = 2e-25": DU
+    | AT_MOST
+    | DELAY
+    | {"user_kappa_W_per_Hz3": 5.5e-27, "server_kappa_W_per_Hz3": 2e-25},
+    "Σ ≤ max, upload time, -174 dBm/Hz, chips of the repaired track": AT_MOST | DELAY | CHIPS,
 }
 # Fewer points than the figures: the ends and the middle of each axis.
 WEIGHTS, USERS = (1.0, 5.0, 9.0, 10.0), (20, 60, 100)

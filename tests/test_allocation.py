@@ -184,7 +184,8 @@ def test_extreme_signal_to_noise_ratios(formulation, snr):
         one = Uplink.of(network, np.array([n]), association[[n]])
         found = minimize_scalar(
             lambda y, one=one, n=n: float(one.cost(decision.bandwidth[[n]], np.exp(y))[0]),
-            bounds=np.log([network.power_min[n], network.power_max[n]]), method="bounded",
+            bounds=np.log([network.power_min[n], network.power_max[n]]),
+            method="bounded",
         ).fun
         at = float(one.cost(decision.bandwidth[[n]], decision.power[[n]])[0])
         assert at <= found * (1 + 1e-9)
@@ -309,8 +310,11 @@ def test_shares_of_a_group_need_no_other_group():
     for m in range(2):
         rows = np.flatnonzero(association == m)
         alone, one = share_clock(
-            work.take(rows), Groups(rows, np.zeros(len(rows), dtype=int), np.array([m])),
-            layers[rows], network.server_frequency_max[[m]], True,
+            work.take(rows),
+            Groups(rows, np.zeros(len(rows), dtype=int), np.array([m])),
+            layers[rows],
+            network.server_frequency_max[[m]],
+            True,
         )
         assert together[rows] == pytest.approx(alone, rel=1e-12)
         assert price[m] == pytest.approx(one[0], rel=1e-10)

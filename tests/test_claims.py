@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from mecllm import claims
+from mecllm import claims, regimes
 from mecllm.checks import CHECKS, FAILS, HOLDS, OPEN
 from mecllm.claims import ONLY_IF, VERDICTS, differences, ledger, results, verdict_counts
 from mecllm.errors import ScenarioError
@@ -147,3 +147,19 @@ def test_tables_are_plain_and_linked() -> None:
     assert 'href="09-figure-2.html#figure-2-verdicts"' in text
     short = claims.verdict_table(["A1", "A3"])
     assert short.count("<tr>") == 3
+
+
+def test_every_setting_has_a_verdict_on_every_claim() -> None:
+    table = regimes.stored()
+    assert list(table["setting"].unique()) == list(regimes.SETTINGS)
+    assert (table.groupby("setting")["claim"].apply(tuple) == regimes.CLAIMS).all()
+    assert set(table["verdict"]) <= {HOLDS, FAILS, OPEN}
+
+
+def test_a_setting_is_decided_again(monkeypatch) -> None:
+    monkeypatch.setattr(regimes, "STUDIES", {"2": regimes.STUDIES["2"]})
+    monkeypatch.setattr(regimes, "CLAIMS", ("A1", "A2", "A3"))
+    again = regimes.decide(["N = 20"])
+    kept = regimes.stored().merge(again, on=["setting", "claim"], suffixes=("", "_again"))
+    assert len(kept) == 3
+    assert (kept["verdict"] == kept["verdict_again"]).all()

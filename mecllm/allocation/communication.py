@@ -189,9 +189,7 @@ class Uplink:
         self, power: Array, log_price: Array, log_unit: Array, log_bit: Array
     ) -> tuple[Array, Array]:
         log_reach = np.log(power) - log_unit
-        target = (
-            log_price + 2 * log_reach - log_bit - np.log(self.delay + self.energy * power)
-        )
+        target = log_price + 2 * log_reach - log_bit - np.log(self.delay + self.energy * power)
         u = _newton(target, _stopped_price, _start(target, 2.0, 2.0))
         slope = _stopped_price(u)[1]
         bandwidth = np.exp(log_reach - u - np.log(-np.expm1(-u)))
@@ -248,8 +246,9 @@ def _second(u: Array) -> Array:
     safe = np.where(small, 1.0, u)
     t = np.where(small, u, 0.0)
     # 0.1^8/10! is below the rounding of the leading 1/2.
-    series = 1 / 2 - t / 6 * (1 - t / 4 * (1 - t / 5 * (1 - t / 6 * (1 - t / 7 * (
-        1 - t / 8 * (1 - t / 9))))))
+    series = 1 / 2 - t / 6 * (
+        1 - t / 4 * (1 - t / 5 * (1 - t / 6 * (1 - t / 7 * (1 - t / 8 * (1 - t / 9)))))
+    )
     return np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
 
 
@@ -282,9 +281,7 @@ def _start(target: Array, factor: float, order: float) -> Array:
     return np.where(target < 2, small, large)
 
 
-def _newton(
-    target: Array, forward: Callable[[Array], tuple[Array, Array]], start: Array
-) -> Array:
+def _newton(target: Array, forward: Callable[[Array], tuple[Array, Array]], start: Array) -> Array:
     u = start
     for _ in range(MAX_STEPS):
         value, slope = forward(u)

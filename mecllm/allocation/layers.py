@@ -143,9 +143,7 @@ def _dual_price(
     return np.where(differ, (low + high) / 2, agreed), below, above
 
 
-def _round(
-    work: Work, groups: Groups, capacity: Array, equal: bool, best: Split
-) -> Split | None:
+def _round(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split | None:
     """Try changes of one α or two that the bound does not exclude; the best of each group."""
     gap = best.value - best.bound
     open_groups = gap > NEGLIGIBLE_GAP * np.abs(best.value)

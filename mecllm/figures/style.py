@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito, Color Universal Design, 2008).
 # Yellow is left out: on white it has too little contrast for a line.
