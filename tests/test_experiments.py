@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,16 @@ import pytest
 from mecllm.claims import TOLERANCE, deviation
 from mecllm.comparison import compare, curve, effect, interval, select
 from mecllm.errors import ScenarioError
-from mecllm.experiments import COLUMNS, STUDIES, TRACKS, experiment, runner, store, stored
+from mecllm.experiments import (
+    COLUMNS,
+    STUDIES,
+    TRACKS,
+    experiment,
+    runner,
+    store,
+    stored,
+    studies,
+)
 from mecllm.experiments.records import Record
 from mecllm.experiments.studies import SERVERS, USERS, WEIGHTS
 from mecllm.scenario import Scenario
@@ -34,13 +44,20 @@ def counted(scenario: Scenario, seed: int) -> list[Record]:
 @pytest.mark.parametrize("track", TRACKS)
 @pytest.mark.parametrize("figure", ["2", "5"])
 def test_stored_tables_are_what_a_fresh_run_gives(figure, track) -> None:
-    assert deviation(experiment(figure, track, seeds=[0, 29]), stored(figure, track)) < TOLERANCE
+    assert deviation(experiment(figure, track, seeds=[29]), stored(figure, track)) < TOLERANCE
 
 
 @pytest.mark.parametrize("track", TRACKS)
-@pytest.mark.parametrize(("figure", "seed"), [("3", 7), ("4", 5)])
-def test_stored_sweeps_are_what_a_fresh_run_gives(figure, track, seed) -> None:
-    assert deviation(experiment(figure, track, seeds=[seed]), stored(figure, track)) < TOLERANCE
+def test_the_stored_convergence_is_what_a_fresh_run_gives(track) -> None:
+    assert deviation(experiment("4", track, seeds=[5]), stored("4", track)) < TOLERANCE
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_the_ends_of_the_stored_sweeps_are_what_a_fresh_run_gives(track) -> None:
+    ends = (1.0, 10.0)
+    again = runner.run("3", partial(studies.figure_3, weights=ends), track, [7])
+    kept = stored("3", track)
+    assert deviation(again, kept[kept["x"].isin(ends)]) < TOLERANCE
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -64,7 +81,7 @@ def test_every_axis_is_complete() -> None:
 
 
 def test_the_number_of_workers_does_not_matter() -> None:
-    one, two = (experiment("2", "repaired", seeds=3, workers=n) for n in (1, 2))
+    one, two = (experiment("2", "repaired", seeds=2, workers=n) for n in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
