@@ -163,6 +163,16 @@ def verdict_table(ids: Iterable[str]) -> str:
     return _table("verdicts", head, rows)
 
 
+# Shows the rows of one verdict; without scripts the whole table stands.
+FILTER = (
+    '<p><label>Show <select onchange="for (const row of document.querySelectorAll('
+    "'tr[data-verdict]')) row.hidden = this.value && row.dataset.verdict !== this.value\">"
+    '<option value="">all verdicts</option>'
+    + "".join(f"<option>{verdict}</option>" for verdict in VERDICTS)
+    + "</select></label></p>"
+)
+
+
 def ledger_table() -> str:
     """HTML table of the whole ledger; each row has the claim's id and links to its evidence."""
     found = {track: decide(results(track)) for track in TRACKS}
@@ -177,13 +187,14 @@ def ledger_table() -> str:
         link = f'<a href="{page}.html#{anchor}">{escape(page)}</a>'
         says = [escape(claim.where), escape(claim.statement)]
         cells = [claim.id, *says, claim.overall, reason, link]
-        rows.append(_row(cells, f"claim-{claim.id.lower()}"))
+        name = f'id="claim-{claim.id.lower()}" data-verdict="{claim.overall}"'
+        rows.append(_row(cells, name))
     head = ["", "Where", "The paper", "Verdict", "Why, with numbers", "Evidence"]
-    return _table("ledger", head, rows)
+    return FILTER + _table("ledger", head, rows)
 
 
-def _row(cells: Iterable[str], name: str = "") -> str:
-    start = f'<tr id="{name}">' if name else "<tr>"
+def _row(cells: Iterable[str], attributes: str = "") -> str:
+    start = f"<tr {attributes}>" if attributes else "<tr>"
     return start + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
