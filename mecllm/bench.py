@@ -138,8 +138,8 @@ def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, o
             yield partial(association_rows, track, 50, 10, seed)
     users = 100
     while users <= (1000 if quick else largest):
-        # The largest networks take minutes, so that one seed has to do there.
-        for seed in seeds if users <= 10_000 else seeds[:1]:
+        # The largest networks take minutes, so that few seeds have to do there.
+        for seed in seeds[: 10 if users <= 1000 else 3 if users <= 10_000 else 1]:
             yield partial(growth_rows, users, seed)
         users *= 10
 

@@ -11,7 +11,7 @@ FORBIDDEN = {
     "memory address": re.compile(r"\b0x[0-9a-f]{6,}"),
     "absolute path": re.compile(r"(?<![\w.:/<])/(home|root|tmp|usr|work|Users|var|opt|private)/\S"),
     "Windows path": re.compile(r"\b[A-Z]:\\"),
-    "not a number": re.compile(r"\bnan\b", re.IGNORECASE),
+    "not a number": re.compile(r"\bnan\b|>NaN<"),  # of Python and NumPy; of a table of pandas
     "traceback": re.compile(r"Traceback \(most recent call last\)"),
 }
 # A chapter shows a picture once, at a readable size; more than this is a mistake in the resolution.
