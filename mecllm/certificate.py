@@ -63,7 +63,8 @@ class Certificate:
     @property
     def honest(self) -> bool:
         """Whether the claimed objective, if any, is the recomputed one."""
-        if self.claimed is None:
+        # The first also compares infinities, whose difference is no number.
+        if self.claimed is None or self.claimed == self.objective:
             return True
         return abs(self.claimed - self.objective) <= OBJECTIVE_TOLERANCE * abs(self.objective)
 
@@ -74,7 +75,12 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """Certified relative distance of a feasible decision from the optimum of P2."""
+        """Certified relative distance of a feasible decision from the optimum of P2.
+
+        Infinite where the objective is, as at α = Υ under the paper's bound.
+        """
+        if np.isinf(self.objective):
+            return float("inf")
         return (self.objective - self.lower_bound) / max(abs(self.objective), 1e-300)
 
 

@@ -198,9 +198,7 @@ def random_resources(
     power, bandwidth, user, server = rng.uniform(share_min, 1.0, (4, network.users))
 
     def split(share: Array, total: Array) -> Array:
-        return (total / np.maximum(server_load(network, association, share), 1e-300))[
-            association
-        ] * share
+        return share * (total[association] / server_load(network, association, share)[association])
 
     return Decision(
         association=association,

@@ -25,8 +25,6 @@ SMALL = 2_000
 # Pairs that moves may use: within this of the user's best, in units of its mean cost, on small and
 # on other networks, whose prices are the sharper the more users a server has.
 NEAR_SMALL, NEAR = 0.1, 0.03
-# And at most so many of a user, the best ones.
-MOST = 12
 # Kicked restarts, and the share of users that a kick moves.
 KICKS, KICKED = 12, 0.15
 
@@ -88,7 +86,7 @@ def priced(network: Network, seed: int = 0) -> Priced:
 
 def _near(network: Network, prices: Prices, reach: float) -> tuple[PairCosts, IntArray]:
     """Pairs close to each user's best at the prices, and the association of the best."""
-    blocks = list(screened(network, prices, reach, MOST))
+    blocks = list(screened(network, prices, reach))
     users, servers, cost = (np.concatenate([block[i] for block in blocks]) for i in range(3))
     order = np.lexsort((cost, users))
     best = servers[order[np.flatnonzero(np.diff(users[order], prepend=-1))]]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mecllm.allocation import Groups, user_frequency
+from mecllm.allocation.computation import LEAST_CLOCK
 from mecllm.errors import SolverError
 from mecllm.model import (
     Decision,
@@ -126,9 +127,13 @@ class SeparableProblem:
             self._groups, n.server_frequency_max, self._last.server_frequency, derivatives
         )
         if n.formulation.capacity == "at_most":
-            # What each user would take from an unlimited server; where it fits, it is free.
-            with np.errstate(divide="ignore"):
+            # What each user would take from an unlimited server; where it fits, it is free. Time
+            # without a price would stop the clock; the floor is the one of `allocate`.
+            with np.errstate(divide="ignore", invalid="ignore"):
                 free = np.cbrt(n.weights.delay / (2 * energy))
+            free = np.maximum(
+                np.nan_to_num(free, posinf=np.inf), LEAST_CLOCK * n.server_frequency_max[m]
+            )
             fits = self._groups.total(free) <= n.server_frequency_max
             clock = np.where(fits[m], free, clock)
             price = np.where(fits, 0.0, np.maximum(price, 0.0))
@@ -136,7 +141,10 @@ class SeparableProblem:
 
     def _uplink(self, upload: Array) -> tuple[Array, Array, Array, Array]:
         """(p, b): for each b the best p, then the bandwidths under (9e)."""
-        n = self.network
+        n, last = self.network, self._last
+        if n.weights.energy == 0 and not n.formulation.transmission_delay:
+            # Nothing prices the upload, so that every point of the block is a minimiser.
+            return last.power, last.bandwidth, np.zeros(n.users), np.zeros(n.servers)
         square = n.weights.energy * n.payload**2 * upload
         inverse = n.weights.energy / (4 * upload)
         delay = n.weights.delay * n.payload if n.formulation.transmission_delay else 0 * n.payload

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mecllm.errors import ScenarioError, SolverError
+from mecllm.errors import SolverError
 from mecllm.model import (
     Decision,
     computation_delay,
@@ -105,11 +105,6 @@ class SurrogateProblem:
         Feasible point whose association is kept. Every variable is a multiple of it, so that all
         numbers are of order one: in SI units the cone solver would face 1e-17 to 1e10 and return
         inaccurate points.
-
-    Raises
-    ------
-    ScenarioError
-        When ω_e and ω_t are both 0: a layer then costs nothing and the auxiliaries are 0/0.
     """
 
     def __init__(self, network: Network, unit: Decision) -> None:
@@ -118,8 +113,6 @@ class SurrogateProblem:
         n, m, size = network, unit.association, network.users
         self.network, self.association, self._unit = network, m, unit
         w = n.weights
-        if w.energy == 0 and w.delay == 0:
-            raise ScenarioError("weights", "(energy, delay)", (0.0, 0.0), "one of them > 0")
         self._layers = cp.Variable(size)
         self._power, self._bandwidth = cp.Variable(size), cp.Variable(size)
         self._user, self._server = cp.Variable(size), cp.Variable(size)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mecllm.errors import SolverError
+from mecllm.errors import ScenarioError, SolverError
 from mecllm.model import (
     Decision,
     edge_layer_cost,
@@ -225,10 +225,14 @@ def fractional_programming(
 
     Raises
     ------
+    ScenarioError
+        When ω_e and ω_t are both 0: a layer then costs nothing and the auxiliaries are 0/0.
     SolverError
         When the first P4 cannot be solved; a later failure, if new units do not cure it, ends the
         run with `converged=False` and the last good point.
     """
+    if network.weights.energy == 0 and network.weights.delay == 0:
+        raise ScenarioError("weights", "(energy, delay)", (0.0, 0.0), "one of them > 0")
     decision = start or reference_decision(network, association)
     problem, rescaled = convex_problem(network, decision), False
     objectives = [evaluate(network, decision).objective]

@@ -14,6 +14,7 @@ from mecllm.certificate import verify
 from mecllm.dual import PairCosts, Prices, lower_bound, screened
 from mecllm.errors import ScenarioError
 from mecllm.maximization import dual_prices
+from mecllm.methods import solve
 from mecllm.model import reference_decision
 from mecllm.scenario import Scenario
 from tests.examples import LITERAL, REPAIRED, networks
@@ -136,3 +137,12 @@ def test_the_sharper_bound_is_for_inequalities():
     network, association = small(3, 4, 2, LITERAL)
     with pytest.raises(ScenarioError, match="capacity"):
         refined_bound(network, dual_prices(network), association)
+
+
+def test_an_infinite_objective_is_no_nan():
+    network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    solution = solve(network, "local_only")
+    certificate = verify(network, solution.decision, solution.objective)
+    assert certificate.honest
+    assert not certificate.accepted
+    assert certificate.gap == np.inf

@@ -36,7 +36,8 @@ def test_table(run) -> None:
     solution = solve(Scenario.load("paper").draw(1), "edge_only")
     assert "edge_only on paper, seed 1" in out
     assert f"{solution.objective:.6g}" in out
-    assert f"{solution.energy:.6g} J" in out
+    assert "energy, all users [J]" in out
+    assert f"{solution.energy:.6g}" in out
     assert "0 / 0 / 0" in out
 
 

@@ -126,3 +126,21 @@ def test_a_decision_file_with_a_wrong_entry_is_refused(tmp_path) -> None:
         path.write_text(json.dumps(values | {key: wrong}), encoding="utf-8")
         with pytest.raises(ScenarioError):
             load_decision(path)
+
+
+@pytest.mark.parametrize("track", ["paper", "repaired"])
+@pytest.mark.parametrize("free", ["weight_energy", "weight_delay", "weight_stability"])
+@pytest.mark.parametrize("method", ["proposed", "greedy", "random", "alternating"])
+def test_a_weight_of_zero_is_no_trouble(track, free, method) -> None:
+    network = Scenario.load(track).replace(users=6, servers=3, **{free: 0.0}).draw(1)
+    solution = solve(network, method)
+    assert np.isfinite(solution.objective)
+    assert not feasibility(network, solution.decision)
+
+
+def test_without_a_price_of_energy_and_delay_the_transform_says_so() -> None:
+    network = Scenario.load("paper").replace(
+        users=6, servers=3, weight_energy=0.0, weight_delay=0.0
+    )
+    with pytest.raises(ScenarioError, match="weights"):
+        solve(network.draw(1), "proposed")
