@@ -143,7 +143,7 @@ def test_a_faulty_ledger_is_refused(tmp_path, monkeypatch, change, message) -> N
 def test_tables_are_plain_and_linked() -> None:
     text = claims.ledger_table()
     assert text.count("<tr id=") == len(IDS)
-    assert '<tr id="claim-a1">' in text
+    assert '<tr id="claim-a1" data-verdict=' in text
     assert 'href="09-figure-2.html#figure-2-verdicts"' in text
     short = claims.verdict_table(["A1", "A3"])
     assert short.count("<tr>") == 3
