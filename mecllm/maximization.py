@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from mecllm.allocation import allocate
 from mecllm.dual import PairCosts, Prices, screened
 from mecllm.gain import DistanceGain
-from mecllm.network import Array, IntArray, Network
+from mecllm.network import PER_USER, Array, IntArray, Network
 
 # Temperatures of the soft minimum, in units of a user's mean cost, and steps at each: on a small
 # network, and in a round on a large one, where the rounds before have come near.
@@ -255,20 +255,7 @@ def _sample(network: Network) -> Network:
     share = len(keep) / network.users
     gain = network.gain
     gain = replace(gain, users=gain.users[keep]) if isinstance(gain, DistanceGain) else gain[keep]
-    rows = {
-        name: getattr(network, name)[keep]
-        for name in (
-            "flops_per_layer",
-            "payload",
-            "user_throughput",
-            "user_kappa",
-            "user_frequency_max",
-            "power_min",
-            "power_max",
-            "samples",
-            "user_position",
-        )
-    }
+    rows = {name: getattr(network, name)[keep] for name in (*PER_USER, "user_position")}
     return replace(
         network,
         gain=gain,

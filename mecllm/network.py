@@ -243,17 +243,20 @@ class Network:
         return cls(formulation=formulation, weights=weights, **scalars, **arrays)
 
 
+# Arrays with one number per user.
+PER_USER = (
+    "flops_per_layer",
+    "payload",
+    "user_throughput",
+    "user_kappa",
+    "user_frequency_max",
+    "power_min",
+    "power_max",
+    "samples",
+)
+
+
 def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
-    per_user = (
-        "flops_per_layer",
-        "payload",
-        "user_throughput",
-        "user_kappa",
-        "user_frequency_max",
-        "power_min",
-        "power_max",
-        "samples",
-    )
     per_server = (
         "server_throughput",
         "server_kappa",
@@ -262,7 +265,7 @@ def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
         "server_slots",
     )
     return {
-        **dict.fromkeys(per_user, (users,)),
+        **dict.fromkeys(PER_USER, (users,)),
         **dict.fromkeys(per_server, (servers,)),
         "gain": (users, servers),
         "user_position": (users, 2),
