@@ -114,8 +114,8 @@ class Uplink:
         u = root(log_ratio, free_ratio)
         return np.clip(self._free_power(u), self.power_min, self.power_max)
 
-    def demand(self, price: Array) -> tuple[Array, Array]:
-        """Bandwidth [Hz] that minimises cost + price * bandwidth, and its elasticity.
+    def demand(self, price: Array) -> tuple[Array, Array, Array]:
+        """Bandwidth [Hz] and power [W] that minimise cost + price * bandwidth, and elasticity.
 
         Parameters
         ----------
@@ -124,14 +124,16 @@ class Uplink:
 
         Returns
         -------
-        bandwidth, elasticity : array
-            b(λ) and d ln b / d ln λ, which lies in [-2/3, -1/2] at every signal-to-noise ratio.
+        bandwidth, power, elasticity : array
+            b(λ), p and d ln b / d ln λ, which lies in [-2/3, -1/2] at every signal-to-noise ratio.
         """
         log_price = np.log(np.maximum(price, LEAST_PRICE))
         log_unit = np.log(self.noise) - np.log(self.gain)
         log_bit = np.log(self.payload) + np.log(np.log(2))
         if self.delay == 0 or self.energy == 0:
-            return self._demand_at(self._power_at_a_bound(), log_price, log_unit, log_bit)
+            power = self._power_at_a_bound()
+            bandwidth, elasticity = self._demand_at(power, log_price, log_unit, log_bit)
+            return bandwidth, np.broadcast_to(power, bandwidth.shape), elasticity
         log_scale = log_price + np.log(self.delay) - 2 * np.log(self.energy)
         target = log_scale - log_bit - 2 * log_unit
         u = root(target, free_price)
@@ -141,11 +143,11 @@ class Uplink:
         bandwidth, elasticity = np.exp(log_bandwidth), -1 / (2 - curve)
         bound = (power > self.power_max) | (power < self.power_min)
         if np.any(bound):
-            stopped = np.clip(power, self.power_min, self.power_max)[bound]
+            power = np.clip(power, self.power_min, self.power_max)
             shape = bandwidth.shape
             parts = (np.broadcast_to(a, shape)[bound] for a in (log_price, log_unit, log_bit))
-            bandwidth[bound], elasticity[bound] = self._demand_at(stopped, *parts)
-        return bandwidth, elasticity
+            bandwidth[bound], elasticity[bound] = self._demand_at(power[bound], *parts)
+        return bandwidth, power, elasticity
 
     def least_lagrangian(self, log_price: Array, log_gain: Array) -> Array:
         """Quick lower bound on min over (p, b) of cost + λ b, for screening many pairs.
@@ -232,7 +234,7 @@ def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Ar
     worth = uplink.worth(equal, uplink.best_power(equal))
     log_price = groups.total(np.log(worth)) / np.maximum(size, 1)
     for _ in range(MAX_STEPS):
-        bandwidth, elasticity = uplink.demand(np.exp(log_price)[groups.index])
+        bandwidth, _, elasticity = uplink.demand(np.exp(log_price)[groups.index])
         total = np.where(size, groups.total(bandwidth), capacity)
         slope = np.where(size, groups.total(bandwidth * elasticity) / total, -1.0)
         # Slopes stay within [-2/3, -1/2], so the step cannot overshoot by more than a third.

@@ -141,7 +141,7 @@ class Work:
         return np.cbrt(self.delay / (2 * self.energy * self.kappa))
 
     def best_unpriced(self) -> tuple[IntArray, Array, Array]:
-        """Do what `best_layers` does at ν = 0, where B is free of α and the cost therefore convex."""
+        """Do what `best_layers` does at ν = 0, where B is free of α and the cost so convex."""
         clock = self.clock(np.zeros(len(self.flops)), self.layers - np.ones(()))
         saved = self.layer_cost(clock) - self.local_cost
         unit = replace(self, local_cost=np.zeros(()), stability_scale=np.ones(()))
