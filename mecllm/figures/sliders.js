@@ -211,8 +211,7 @@
   const show = () => {
     const setting = read(), unit = get("unit").value === "once" ? at(started()) : setting;
     const found = solve(setting, unit), {split, edge_only: edge, local_only: local} = found.options;
-    const relative = (value) => split.objective > 0 ? value / split.objective : 1;
-    const free = !(split.objective > 0);
+    const free = split.objective === 0, relative = (value) => value / split.objective;
     const cheapest = Object.entries(found.options).reduce((a, b) => b[1].objective < a[1].objective ? b : a)[0];
     const text = free ? "With all weights at 0 nothing costs anything, and every split is as good."
       : `The best split trains α* = ${split.layers} of ${found.layers} layers on the device. `
@@ -244,6 +243,8 @@
       + of(point[S.server_frequency], limits.server, "GHz", 1e9) + "; bandwidth "
       + number(point[S.bandwidth] / 1e6) + " MHz.";
     const drawn = () => {
+      document.querySelectorAll("#split figure").forEach((figure) => { figure.hidden = free; });
+      if (free) return;
       curve(found, relative, "Objective against local layers, relative to the best split. " + text);
       bars(found, relative, "Stacked bars of what each way to train pays for. " + text);
     };

@@ -103,6 +103,17 @@ def test_a_wrong_page_would_be_noticed(page):
     assert shown(page, own, "dear server")["split"][4] != pytest.approx(rows["split"][4], rel=1e-6)
 
 
+def test_without_weights_there_is_nothing_to_draw(page):
+    own = DEFAULT["literal"]
+    pictures = page.locator("#split figure")
+    assert [pictures.nth(i).is_visible() for i in range(2)] == [True, True]
+    shown(page, own.but(delay=0.0, energy=0.0, stability=0.0), None)
+    assert "every split is as good" in page.locator("#split-text").inner_text()
+    assert [pictures.nth(i).is_visible() for i in range(2)] == [False, False]
+    shown(page, own, None)
+    assert [pictures.nth(i).is_visible() for i in range(2)] == [True, True]
+
+
 def test_presets_move_every_slider(page):
     for name, setting in PRESETS.items():
         page.get_by_label("Start from").select_option(name)
