@@ -28,7 +28,7 @@ FLOORS = (
     {"certificate", "pricing"},
     {"methods"},
     {"experiments.*", "sweep.*", "bench"},
-    {"checks"},
+    {"checks", "typical"},
     {"figures.*", "claims", "regimes"},
     {"cli_figures", "cli_sweep"},
     {"cli"},
