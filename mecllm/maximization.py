@@ -60,7 +60,7 @@ class Round:
 # best within the box. The reach of the last round is that far.
 COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 20, (0.03, 0.01), 6))
 FINE = Round(1.2, 0.2, 16, (0.003, 0.001), 4)
-# With more users the last round would take a third of the time for a bound that is 1e-5 off already.
+# With more users the last round would take a third of the time; the bound is 1e-5 off without it.
 FINEST, FINEST_USERS = Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
 # A round after which more than this share of the prices is at a limit of its box is done again from
 # there, at most so many times.
