@@ -1,4 +1,4 @@
-"""Problem P2 in the words of another solver: SCIP, to global optimality, against the certified method.
+"""P2 in the words of another solver: SCIP, to global optimality, against the certified method.
 
 The model is written from equations (1)-(11) alone; nothing of how `mecllm` splits P2 into closed
 forms, prices and moves enters it. χ and α are integer, p, b and both clocks continuous; b and the
