@@ -1,4 +1,4 @@
-"""What is published is complete: wheel and source archive install, and work without the checkout."""
+"""What is published is complete: wheel and source archive install, and work elsewhere."""
 
 import json
 import subprocess
