@@ -203,7 +203,7 @@ def ancestors(node: nodes.Node, kind: type) -> Iterator[nodes.Node]:
 
 
 def columns(table: nodes.table) -> list[list[str]]:
-    """Return the lines of text in each column; cells over several columns count for none."""
+    """Return the texts in each column; cells over several columns count for none."""
     group = next(table.findall(nodes.tgroup))
     found: list[list[str]] = [[] for _ in range(group["cols"])]
     for row in group.findall(nodes.row):
@@ -211,7 +211,7 @@ def columns(table: nodes.table) -> list[list[str]]:
         for entry in row:
             wide = 1 + entry.get("morecols", 0)
             if wide == 1:
-                found[column] += [part.astext() for part in entry.children]
+                found[column].append(" ".join(part.astext() for part in entry.children))
             column += wide
     return found
 
