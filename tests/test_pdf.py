@@ -1,5 +1,7 @@
 """Printing needs LaTeX, which nobody must have: without it, one message says what is missing."""
 
+import importlib.util
+import re
 import subprocess
 import sys
 
@@ -7,6 +9,10 @@ import pytest
 
 from tests.book import ROOT
 from tools import pdf
+
+SPEC = importlib.util.spec_from_file_location("printed", ROOT / "book" / "_ext" / "printed.py")
+printed = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(printed)
 
 
 def test_without_latex_one_message_names_what_is_missing(tmp_path):
@@ -72,3 +78,31 @@ def test_an_error_of_latex_is_shown(latexmk):
 
 def test_a_clean_run_gives_the_file(latexmk):
     assert pdf.typeset(latexmk("Output written on book.pdf")).read_text() == "printed"
+
+
+def test_a_table_of_html_keeps_every_cell():
+    html = """<p><select><option>all</option></select></p><table>
+    <thead><tr><th></th><th>x</th><th>where</th></tr></thead>
+    <tbody><tr><th rowspan="2">both</th><td>1<br>2</td>
+    <td><a href="02-model.html#a">02</a></td></tr>
+    <tr><td>3</td><td><code>f_n</code></td></tr></tbody></table>"""
+    cells = printed.Cells(html)
+    texts = [[text.replace(printed.BREAK, "") for text in column] for column in
+             printed.columns(cells.table())]  # fmt: skip
+    assert texts == [["", "both", ""], ["x", "1 2", "3"], ["where", "02", "f_n"]]
+    (link,) = cells.table().findall(lambda node: "refuri" in getattr(node, "attributes", {}))
+    assert link["refuri"] == "%02-model#a"
+
+
+def test_columns_fit_the_line_and_cut_no_word():
+    assert printed.specification([["track", "a"], ["gap", "0.5"]]) == "lr"
+    texts = [["T10"], ["holds only if"], ["word " * 80], ["certificate " * 3]]
+    parts = [
+        tuple(map(int, part))
+        for part in re.findall(r"\\Y\{(\d+)\}\{(\d+)\}", printed.specification(texts))
+    ]
+    assert sum(part for part, _ in parts) == parts[0][1]
+    for column, (part, whole) in zip(texts, parts, strict=True):
+        longest = max(map(len, column[0].split()))
+        assert part / whole * printed.LINE >= longest + printed.SEPARATION
+    assert parts[2][0] == max(part for part, _ in parts)

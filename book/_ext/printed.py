@@ -32,6 +32,7 @@ FONTS = [
 LINE, SEPARATION = 100, 3
 # Where a line may break within a word.
 BREAK = "\u200b"
+JOINT = re.compile(r"_|(?<=[a-z\d])-(?=[a-z])")
 # Longer tables may break across pages.
 ROWS = 10
 NUMBER = re.compile(r"([-−+×]?[\d.,]+(e[-+]?\d+)?( ?%)?|inf|∞)?")
@@ -108,7 +109,7 @@ class Cells(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Add text to the cell that is open."""
         if self.inside and data:
-            self.inside[-1] += nodes.Text(data.replace("_", "_" + BREAK))
+            self.inside[-1] += nodes.Text(JOINT.sub(rf"\g<0>{BREAK}", data))
 
     @staticmethod
     def link(address: str) -> nodes.reference:
@@ -229,7 +230,9 @@ def specification(texts: list[list[str]]) -> str:
     while sum(widths) > room > sum(words):
         lines *= 1.02
         widths = [max(w, n / lines) for w, n in zip(words, natural, strict=True)]
-    shares = [round(10 * width) for width in (widths if room > sum(words) else words)]
+    # What \Y gives a column is with its separation.
+    widths = widths if room > sum(words) else words
+    shares = [round(10 * (width + SEPARATION)) for width in widths]
     return "".join(rf"\Y{{{part}}}{{{sum(shares)}}}" for part in shares)
 
 
