@@ -14,6 +14,7 @@ is best at two prices of one sign brackets what is best between them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -69,10 +70,10 @@ class Work:
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> Work:
         """Take the pairs (users, servers), index arrays that broadcast, from a network."""
-        scale, edge = stability_terms(network)
+        local_cost, scale, edge = _of_users(network)
         return cls(
-            local_cost=local_layer_cost(network, user_frequency(network))[users],
-            stability_scale=network.weights.stability * scale[users],
+            local_cost=local_cost[users],
+            stability_scale=scale[users],
             stability_edge=edge,
             flops=network.flops_per_layer[users] / network.server_throughput[servers],
             kappa=network.server_kappa[servers],
@@ -192,6 +193,14 @@ class Work:
         hit = np.flatnonzero(value == least[row])
         chosen = hit[np.searchsorted(row[hit], np.arange(rows))]
         return layers[chosen], clock[chosen], least
+
+
+@lru_cache(maxsize=4)
+def _of_users(network: Network) -> tuple[Array, Array, float]:
+    """A(f_n*), ω_s c_n (N,) and e; kept, as pairs are taken from a network block by block."""
+    scale, edge = stability_terms(network)
+    local_cost = local_layer_cost(network, user_frequency(network))
+    return local_cost, network.weights.stability * scale, edge
 
 
 def user_frequency(network: Network) -> Array:
