@@ -16,9 +16,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from mecllm.dual import ROUNDING_MARGIN, PairCosts, Prices
+from mecllm.dual import ROUNDING_MARGIN
 from mecllm.errors import ScenarioError
 from mecllm.network import Array, IntArray, Network
+from mecllm.pairs import PairCosts, Prices
 
 # Numbers of users with prices of their own: the current one and so many on each side.
 SPREAD = 1

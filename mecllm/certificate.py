@@ -10,10 +10,11 @@ import numpy as np
 from mecllm.allocation import Groups, Uplink, Work, user_frequency
 from mecllm.cardinality import refined_bound
 from mecllm.constraints import Violation, feasibility
-from mecllm.dual import Prices, lower_bound
+from mecllm.dual import lower_bound
 from mecllm.maximization import dual_prices
 from mecllm.model import Decision, evaluate
 from mecllm.network import Array, Network
+from mecllm.pairs import Prices
 
 # A claimed objective may differ from the recomputed one by rounding of sums in another order.
 OBJECTIVE_TOLERANCE = 1e-9

@@ -20,6 +20,9 @@ from rich.text import Text
 
 from mecllm import sweep as atlas
 
+# What a shell reports of a command that Ctrl-C has ended: 128 and the signal's number.
+INTERRUPTED = 130
+
 
 class _Rate(ProgressColumn):
     """Rows a second."""
@@ -52,7 +55,12 @@ def sweep(
                 bar.add_task(space.name, completed=done)
             bar.update(bar.task_ids[0], completed=done, total=wanted)
 
-        result = atlas.run(space, points, out, workers, dask, show)
+        try:
+            result = atlas.run(space, points, out, workers, dask, show)
+        except KeyboardInterrupt:
+            bar.stop()
+            Console(stderr=True).print(f"Stopped. {out} keeps its rows; the same command goes on.")
+            raise typer.Exit(INTERRUPTED) from None
     Console().print(
         f"{result.wanted} rows wanted: {result.found} were there, {result.added} added "
         f"({result.failed} of them failed points)."

@@ -3,12 +3,14 @@
 Fixed resources admit no move at all (the current association is then the only feasible one). Here a
 trial, one user to another server or two users swapped, is priced by the exact cost of the two
 servers it touches. The servers' own prices tell which trials can pay: by weak duality a move costs
-at least what the prices say, less what the current resources lack to their own bound.
+at least what the prices say, less what the current resources lack to their own bound. Of those, the
+ones that promise most are tried first, what a server's price gives way being taken into account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,8 +18,8 @@ from mecllm.allocation import Allocation, Groups, Uplink, Work, allocate
 from mecllm.allocation.communication import share_bandwidth
 from mecllm.allocation.computation import share_clock
 from mecllm.allocation.layers import split_layers
-from mecllm.dual import PairCosts, Prices
 from mecllm.network import Array, IntArray, Network
+from mecllm.pairs import PairCosts, Prices
 
 # Rows over the trials of each kind in a round, the most promising trials by price, and trials at
 # least, per server: they bound the time of a round.
@@ -95,31 +97,71 @@ def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = 
     pairs = PairCosts.every(network) if pairs is None else pairs
     large = network.users > LARGE
     servers = _Servers(network, allocation.decision.local_layers if large else None)
-    best = allocation
+    best, together = allocation, True
     for _ in range(MAX_ROUNDS):
-        association = _improve(network, best, pairs, servers)
-        if association is None:
+        outlook = _Outlook.of(network, best, pairs)
+        if together:
+            association = _together(network, best, outlook, pairs)
+        else:
+            association = _improve(network, best, outlook, pairs, servers)
+        if association is None and not together:
             break
-        trial = allocate(network, association)
-        if large:
-            servers = _Servers(network, trial.decision.local_layers)
-        if trial.objective >= best.objective * (1 - LEAST_DESCENT):
-            break
-        gained, best = 1 - trial.objective / best.objective, trial
-        if large and gained < LARGE_DESCENT:
-            break
+        trial = best if association is None else allocate(network, association)
+        gained = 1 - trial.objective / best.objective if best.objective else 0.0
+        enough = LARGE_DESCENT if large else LEAST_DESCENT
+        if gained > LEAST_DESCENT:
+            best = trial
+            if large:
+                servers = _Servers(network, trial.decision.local_layers)
+        if gained < enough:
+            if not together:
+                break
+            together = False
     return best
 
 
+def _together(
+    network: Network, current: Allocation, outlook: _Outlook, pairs: PairCosts
+) -> IntArray | None:
+    """Make many moves at once, as long as the next is expected to pay after those before it."""
+    slack = current.objective - current.lower_bound
+    open_ = np.flatnonzero(outlook.reduced < slack)
+    open_ = open_[np.argsort(outlook.reduced[open_], kind="stable")]
+    stiffness = outlook.stiffness.T
+    more = np.zeros_like(stiffness)
+    result = current.decision.association.copy()
+    moved = np.zeros(len(result), dtype=bool)
+    # Where the capacities are equalities, no server may be left without a user.
+    left = np.bincount(result, minlength=network.servers)
+    fewest = 1 if network.formulation.capacity == "equal" else 0
+    for i in open_:
+        user, to, home = pairs.users[i], pairs.servers[i], outlook.home[i]
+        if moved[user] or left[home] == fewest:
+            continue
+        into, out = outlook.amount[:, i], outlook.own[:, i]
+        cost = outlook.reduced[i] + stiffness[to] @ (into * (into + 2 * more[to]))
+        cost += stiffness[home] @ (out * (out - 2 * more[home]))
+        if cost < 0:
+            more[to] += into
+            more[home] -= out
+            left[to] += 1
+            left[home] -= 1
+            result[user], moved[user] = to, True
+    return result if moved.any() else None
+
+
 def _improve(
-    network: Network, current: Allocation, pairs: PairCosts, servers: _Servers
+    network: Network,
+    current: Allocation,
+    outlook: _Outlook,
+    pairs: PairCosts,
+    servers: _Servers,
 ) -> IntArray | None:
     association = current.decision.association
     order = np.argsort(association, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(association, minlength=network.servers))[:-1])
     base = servers.costs(list(enumerate(members)))
-    reduced = _reduced(current, association, pairs)
-    trials = _moves(current, reduced, pairs) + _swaps(current, reduced, pairs)
+    trials = _moves(current, outlook, pairs) + _swaps(current, outlook, pairs)
     if not trials:
         return None
     sets: list[tuple[int, IntArray]] = []
@@ -152,28 +194,70 @@ def _changes(association: IntArray, move: Move) -> list[tuple[int, int, int]]:
     return [(to_two, one, two), (to_one, two, one)]
 
 
-def _reduced(current: Allocation, association: IntArray, pairs: PairCosts) -> Array:
-    """Extra cost of each pair over the user's own server, at the servers' own prices."""
-    cost, _, _ = pairs.at(Prices(current.bandwidth_price, current.frequency_price))
-    own = np.full(len(association), np.inf)
-    home = pairs.servers == association[pairs.users]
-    own[pairs.users[home]] = cost[home]
-    return np.where(home, np.inf, cost - own[pairs.users])
+@dataclass(frozen=True, eq=False)
+class _Outlook:
+    """What moves would cost, told by the servers' own prices.
+
+    Parameters
+    ----------
+    reduced : array (K,)
+        Extra cost of each pair over the user's own server at fixed prices; infinite at home.
+    amount, own : array (2, K)
+        Bandwidth and clock that the user would ask for there, and asks for at home.
+    home : int array (K,)
+        The user's server.
+    stiffness : array (2, M)
+        Half the price of the square of what a server has to free or to hand out besides.
+    """
+
+    reduced: Array
+    amount: Array
+    own: Array
+    home: IntArray
+    stiffness: Array
+
+    @classmethod
+    def of(cls, network: Network, current: Allocation, pairs: PairCosts) -> _Outlook:
+        prices = Prices(current.bandwidth_price, current.frequency_price)
+        cost, *amounts = pairs.at(prices)
+        amount = np.stack(amounts)
+        home = current.decision.association[pairs.users]
+        stays = pairs.servers == home
+        own = np.full((3, network.users), np.inf)
+        own[:, pairs.users[stays]] = cost[stays], *amount[:, stays]
+        there = own[:, pairs.users]
+        reduced = np.where(stays, np.inf, cost - there[0])
+        # A price moves against the amount with an elasticity of about a half: for the bandwidth
+        # between 1/2 and 2/3, for a clock from none at its best to 1/2 far below it.
+        stiffness = np.stack(
+            [
+                current.bandwidth_price / network.bandwidth_max,
+                np.abs(current.frequency_price) / network.server_frequency_max,
+            ]
+        )
+        return cls(reduced, amount, there[1:], home, stiffness)
+
+    def strain(self, servers: IntArray, amount: Array) -> Array:
+        """Cost beyond the price of an amount (2, K) that servers (K,) hand out besides."""
+        return np.sum(self.stiffness[:, servers] * amount**2, axis=0)
 
 
-def _moves(current: Allocation, reduced: Array, pairs: PairCosts) -> list[Move]:
+def _moves(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Move]:
     slack = current.objective - current.lower_bound
-    chosen = _smallest(reduced, slack, _most(current))
+    open_ = np.flatnonzero(outlook.reduced < slack)
+    expected = outlook.reduced[open_]
+    expected = expected + outlook.strain(pairs.servers[open_], outlook.amount[:, open_])
+    expected = expected + outlook.strain(outlook.home[open_], outlook.own[:, open_])
+    chosen = open_[_smallest(expected, _most(current))]
     return [((int(pairs.users[i]), int(pairs.servers[i])),) for i in chosen]
 
 
-def _swaps(current: Allocation, reduced: Array, pairs: PairCosts) -> list[Move]:
-    association = current.decision.association
+def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Move]:
+    reduced, home = outlook.reduced, outlook.home
     slack = current.objective - current.lower_bound
     # A swap can pay only if one of its two moves does.
     gains = np.flatnonzero(reduced < slack)
     partners = np.flatnonzero(reduced < slack - reduced.min(initial=0.0))
-    home = association[pairs.users]
     # Partners of a gain n: m -> k are the moves k -> m of other users, cheapest first.
     base = len(current.bandwidth_price)
     key = home[partners] * base + pairs.servers[partners]
@@ -184,8 +268,13 @@ def _swaps(current: Allocation, reduced: Array, pairs: PairCosts) -> list[Move]:
     count = np.minimum(last - first, PARTNERS)
     one = np.repeat(gains, count)
     two = order[np.arange(len(one)) - np.repeat(np.cumsum(count) - count - first, count)]
-    total = reduced[one] + reduced[two]
-    chosen = _smallest(total, slack, _most(current))
+    below = reduced[one] + reduced[two] < slack
+    one, two = one[below], two[below]
+    expected = reduced[one] + reduced[two]
+    for into, out in ((one, two), (two, one)):
+        change = outlook.amount[:, into] - outlook.own[:, out]
+        expected = expected + outlook.strain(pairs.servers[into], change)
+    chosen = _smallest(expected, _most(current))
     return [
         (
             (int(pairs.users[one[i]]), int(pairs.servers[one[i]])),
@@ -195,9 +284,8 @@ def _swaps(current: Allocation, reduced: Array, pairs: PairCosts) -> list[Move]:
     ]
 
 
-def _smallest(amount: Array, limit: float, most: int) -> IntArray:
-    below = np.flatnonzero(amount < limit)
-    return below[np.argsort(amount[below], kind="stable")[:most]]
+def _smallest(amount: Array, most: int) -> IntArray:
+    return np.argsort(amount, kind="stable")[:most]
 
 
 def _most(current: Allocation) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,15 @@ class DistanceGain:
         """(N, M)."""
         return len(self.users), len(self.servers)
 
-    def nearest(self) -> NDArray[np.int64]:
-        """Server (N,) of each user's best gain, the nearest one."""
+    def nearest(self, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Servers (K, count) of the best gains of some users, the nearest ones, best first."""
+        return self._tree.query(self.users[rows], range(1, count + 1))[1]
+
+    @cached_property
+    def _tree(self) -> Any:
         from scipy.spatial import cKDTree  # only networks of this size need it
 
-        return cKDTree(self.servers).query(self.users)[1]
+        return cKDTree(self.servers)
 
     def __getitem__(self, index: Any) -> Array:
         """Gain of some rows, or of pairs (rows, columns) that broadcast."""

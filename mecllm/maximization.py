@@ -15,9 +15,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mecllm.allocation import allocate
-from mecllm.dual import PairCosts, Prices, screened
 from mecllm.gain import DistanceGain
-from mecllm.network import PER_USER, Array, IntArray, Network
+from mecllm.network import PER_USER, Array, Network
+from mecllm.pairs import PairCosts, Pairs, Prices
+from mecllm.screening import candidates
+from mecllm.tables import CostTables
 
 # Temperatures of the soft minimum, in units of a user's mean cost, and steps at each: on a small
 # network, and in a round on a large one, where the rounds before have come near.
@@ -26,7 +28,7 @@ STEPS, ROUND_STEPS = 60, 30
 # A network with at most so many pairs is solved with all of them, untabulated.
 SMALL = 2_000
 # Users per server in the sample of the first round; with fewer its prices say little.
-SAMPLE_LOAD = 25
+SAMPLE_LOAD = 12
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Round:
     box : float
         Factor by which prices may leave their start.
     reach : float
-        Pairs kept: within this of the user's best, in units of its mean cost.
+        Pairs kept: dearer than the user's best by at most this share of it.
     most : int
         Pairs kept of a user. With few the first round would never see the servers whose prices
         have to fall.
@@ -56,8 +58,8 @@ class Round:
 
 # A cost grows at most as fast as the prices: a pair beyond box² - 1 of the best cannot become the
 # best within the box. The reaches of the last rounds are that far, or nearly.
-COARSE = (Round(16.0, 1.0, 80, (0.1, 0.03), 9), Round(3.0, 0.4, 50, (0.03, 0.01), 7))
-FINE = (Round(1.2, 0.2, 30, (0.01, 0.003), 5), Round(1.04, 0.08, 20, (0.001, 3e-4), 4))
+COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 20, (0.03, 0.01), 6))
+FINE = (Round(1.2, 0.2, 16, (0.003, 0.001), 4),)
 
 Evaluation = Callable[[Prices], tuple[Array, Array, Array]]
 
@@ -77,7 +79,7 @@ def dual_prices(network: Network) -> Prices:
 
 def maximize(
     network: Network,
-    pairs: PairCosts,
+    pairs: Pairs,
     costs: Evaluation,
     start: Prices,
     limits: tuple[Array, Array],
@@ -88,7 +90,7 @@ def maximize(
 
     Parameters
     ----------
-    pairs : PairCosts
+    pairs : Pairs
         Pairs that users may choose from.
     costs : callable
         V + J, bandwidth and clock (K,) of the pairs at prices.
@@ -174,78 +176,17 @@ def _signs(network: Network) -> tuple[Array, Array]:
 
 def _round(network: Network, start: Prices, step: Round) -> Prices:
     """Improve prices within a box, on tables over it."""
-    blocks = list(screened(network, start, step.reach, step.most))
-    users, servers = (np.concatenate([block[i] for block in blocks]) for i in (0, 1))
-    pairs = PairCosts.of(network, users, servers)
+    pairs = candidates(network, start, step.reach, step.most)
     unit = _units(network, start).reshape(2, -1)
-    share = np.linspace(-1, 1, step.nodes)[:, None, None]
-    nodes = unit * step.box**share
+    low, high = unit / step.box, unit * step.box
     if network.formulation.capacity == "equal":
-        # ν may have either sign: evenly spaced nodes on both sides of the start.
-        nodes[:, 1] = start.frequency + (step.box - 1) * unit[1] * share[:, 0]
+        # ν may have either sign.
+        low[1], high[1] = start.frequency + (step.box - 1) * np.array([[-1], [1]]) * unit[1]
     else:
-        nodes[0, 1, start.frequency < unit[1]] = 0.0
-    table = _Table.of(pairs, nodes)
-    limits = nodes[0].ravel(), nodes[-1].ravel()
-    return maximize(network, pairs, table.at, start, limits, step.temperatures, ROUND_STEPS)
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """V and J of each pair at some prices of its server.
-
-    Parameters
-    ----------
-    servers : int array (K,)
-    nodes : array (Q, 2, M)
-        Prices of bandwidth and clock.
-    values, rates : array (2, Q, K)
-        V and J, and their derivatives by the price: bandwidth and clock.
-    """
-
-    servers: IntArray
-    nodes: Array
-    values: Array
-    rates: Array
-
-    @classmethod
-    def of(cls, pairs: PairCosts, nodes: Array) -> _Table:
-        server = pairs.servers
-        values, rates = np.empty((2, 2, len(nodes), len(server)))
-        narrow = pairs
-        if np.all(nodes[0, 1] * nodes[-1, 1] >= 0):
-            narrow = pairs.between(nodes[0, 1, server], nodes[-1, 1, server])
-        for i in range(len(nodes)):
-            values[0, i], rates[0, i] = pairs.upload(nodes[i, 0, server])
-            _, rates[1, i], values[1, i] = narrow.work.best_layers(
-                nodes[i, 1, server], narrow.low, narrow.high
-            )
-        return cls(server, nodes, values, rates)
-
-    def at(self, prices: Prices) -> tuple[Array, Array, Array]:
-        """V + J, bandwidth and clock (K,), interpolated."""
-        upload, bandwidth = self._interpolate(0, prices.bandwidth)
-        layers, clock = self._interpolate(1, prices.frequency)
-        return upload + layers, bandwidth, clock
-
-    def _interpolate(self, kind: int, price: Array) -> tuple[Array, Array]:
-        """Cubic Hermite interpolation; the cell and its weights are the server's."""
-        nodes = self.nodes[:, kind]
-        cell = np.clip(np.sum(nodes <= price, axis=0) - 1, 0, len(nodes) - 2)
-        pick = np.arange(len(price))
-        left, right = nodes[cell, pick], nodes[cell + 1, pick]
-        width = right - left
-        t = (price - left) / width
-        cells = (cell[self.servers], np.arange(len(self.servers)))
-        nexts = (cells[0] + 1, cells[1])
-        value, rate = self.values[kind], self.rates[kind]
-        v0, v1, r0, r1 = value[cells], value[nexts], rate[cells], rate[nexts]
-        t, width = t[self.servers], width[self.servers]
-        chord = (v1 - v0) / width
-        bend = r0 + r1 - 2 * chord
-        result = v0 + t * width * (r0 + t * (chord - r0 - bend * (1 - t)))
-        slope = r0 + 2 * t * (chord - r0 - bend) + 3 * t**2 * bend
-        return result, slope
+        low[1, start.frequency < unit[1]] = 0.0
+    tables = CostTables.of(network, pairs, Prices(*low), Prices(*high), step.nodes)
+    limits = low.ravel(), high.ravel()
+    return maximize(network, pairs, tables.at, start, limits, step.temperatures, ROUND_STEPS)
 
 
 def _sample(network: Network) -> Network:

@@ -194,7 +194,7 @@ class Network:
     def nearest(self) -> IntArray:
         """Server (N,) of each user's best gain."""
         if isinstance(self.gain, DistanceGain):
-            return self.gain.nearest()
+            return self.gain.nearest(np.arange(self.users), 1)[:, 0]
         return np.argmax(self.gain, axis=1)
 
     def with_weights(self, energy: float, delay: float, stability: float) -> Network:

@@ -16,14 +16,16 @@ from mecllm.allocation import Allocation, allocate
 from mecllm.association import fill_empty
 from mecllm.cardinality import refined_bound
 from mecllm.descent import descend
-from mecllm.dual import PairCosts, Prices, lower_bound, screened
+from mecllm.dual import dual_value
 from mecllm.maximization import dual_prices
-from mecllm.network import IntArray, Network
+from mecllm.network import Network
+from mecllm.pairs import PairCosts, Pairs, Prices
+from mecllm.screening import near
 
 # Up to this many pairs the sharper bound is sought and the descent is started anew from kicks.
 SMALL = 2_000
-# Pairs that moves may use: within this of the user's best, in units of its mean cost, on small and
-# on other networks, whose prices are the sharper the more users a server has.
+# Pairs that moves may use: dearer than the user's best by at most this share of it, on small and on
+# other networks, whose prices are the sharper the more users a server has.
 NEAR_SMALL, NEAR = 0.1, 0.03
 # Kicked restarts, and the share of users that a kick moves.
 KICKS, KICKED = 12, 0.15
@@ -67,15 +69,19 @@ def priced(network: Network, seed: int = 0) -> Priced:
         Of the kicks on small networks.
     """
     prices = dual_prices(network)
-    dual = bound = lower_bound(network, prices)
     small = network.users * network.servers <= SMALL
-    pairs, association = _near(network, prices, NEAR_SMALL if small else NEAR)
-    current = allocate(network, fill_empty(network, association))
+    pairs, cost = near(network, prices, NEAR_SMALL if small else NEAR)
+    dual = bound = dual_value(network, prices, pairs.least(cost))
+    best = pairs.servers[np.lexsort((cost, pairs.users))[pairs.start]]
+    current = allocate(network, fill_empty(network, best))
+    # Who has one server alone cannot move.
+    movable = np.bincount(pairs.users)[pairs.users] > 1
+    moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])
     history = [current.objective]
     rng = np.random.default_rng(seed)
     for _ in range(KICKS + 1 if small else 1):
-        start = current if len(history) == 1 else _kicked(network, current, pairs, rng)
-        found = descend(network, start, pairs)
+        start = current if len(history) == 1 else _kicked(network, current, moves, rng)
+        found = descend(network, start, moves)
         if found.objective < current.objective:
             current = found
         history.append(current.objective)
@@ -84,19 +90,8 @@ def priced(network: Network, seed: int = 0) -> Priced:
     return Priced(current, prices, dual, bound, tuple(history))
 
 
-def _near(network: Network, prices: Prices, reach: float) -> tuple[PairCosts, IntArray]:
-    """Pairs close to each user's best at the prices, and the association of the best."""
-    blocks = list(screened(network, prices, reach))
-    users, servers, cost = (np.concatenate([block[i] for block in blocks]) for i in range(3))
-    order = np.lexsort((cost, users))
-    best = servers[order[np.flatnonzero(np.diff(users[order], prepend=-1))]]
-    # Who has one server alone cannot move.
-    movable = np.bincount(users)[users] > 1
-    return PairCosts.of(network, users[movable], servers[movable]), best
-
-
 def _kicked(
-    network: Network, current: Allocation, pairs: PairCosts, rng: np.random.Generator
+    network: Network, current: Allocation, pairs: Pairs, rng: np.random.Generator
 ) -> Allocation:
     """Move some users to another of their near servers."""
     association = current.decision.association.copy()

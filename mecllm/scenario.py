@@ -20,8 +20,9 @@ from mecllm.network import Array, Formulation, Network, Weights
 from mecllm.parameters import Law, Provenance, Spec, parameter, read_law, read_provenance
 from mecllm.resources import data_path
 
-# More pairs than this (0.8 GB) are not stored; their gain is computed from the distance on demand.
-DENSE_PAIRS = 100_000_000
+# With more pairs than this a gain that follows from the distance is computed on demand; any other
+# has to be stored, up to so many pairs (0.8 GB).
+STORED_PAIRS, MOST_PAIRS = 500_000, 100_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,10 +229,12 @@ class Scenario:
 
     def _gain(self, users: Array, servers: Array, rng: np.random.Generator) -> Array | DistanceGain:
         loss = (self.path_loss_intercept_dB, self.path_loss_slope_dB)
-        if len(users) * len(servers) > DENSE_PAIRS:
-            if self.shape == "sites" or self.shadowing_dB:
-                allowed = f"a planar shape without shadowing above {DENSE_PAIRS} pairs"
+        pairs = len(users) * len(servers)
+        if self.shape == "sites" or self.shadowing_dB:
+            if pairs > MOST_PAIRS:
+                allowed = f"a planar shape without shadowing above {MOST_PAIRS} pairs"
                 raise ScenarioError(self.file, "shape, shadowing_dB", self.shape, allowed)
+        elif pairs > STORED_PAIRS:
             return DistanceGain(users, servers, *loss, distance_min=self.distance_min_m)
         measure = (
             geometry.great_circle_distance if self.shape == "sites" else geometry.planar_distance

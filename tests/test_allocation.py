@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from mecllm.allocation import Groups, Uplink, Work, allocate, user_frequency
 from mecllm.allocation.communication import share_bandwidth
 from mecllm.allocation.computation import share_clock
+from mecllm.allocation.logarithm import free_price, free_ratio, root, stopped_price
 from mecllm.constraints import feasibility
 from mecllm.errors import ScenarioError
 from mecllm.model import evaluate, reference_decision
@@ -237,6 +238,25 @@ def test_odd_networks_have_feasible_bounded_solutions(data):
     assert not feasibility(network, result.decision)
     assert result.lower_bound <= result.objective
     assert result.objective == evaluate(network, result.decision).objective
+
+
+@given(networks())
+def test_without_a_price_convexity_gives_what_enumeration_gives(network):
+    users = np.arange(network.users)
+    work = Work.of(network, users, users % network.servers)
+    layers, clock, value = work.best_unpriced()
+    expected = work.best_layers(np.zeros(network.users))
+    np.testing.assert_allclose(value, expected[2], rtol=1e-14)
+    np.testing.assert_array_equal(clock, expected[1])
+    # Two α may cost the same but for rounding.
+    np.testing.assert_allclose(work.cost(layers, clock), value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("forward", [free_ratio, free_price, stopped_price])
+def test_roots_inside_the_table_and_far_beyond_it(forward):
+    target = np.concatenate([np.linspace(-60, 60, 2001), [-900.0, -300.0, 300.0, 900.0, 1e4]])
+    value, _ = forward(root(target, forward))
+    np.testing.assert_allclose(value, target, rtol=1e-14, atol=1e-14)
 
 
 @given(st.floats(-1e4, 1e6), st.floats(1e-3, 1e3))

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from mecllm.allocation import allocate
 from mecllm.cardinality import refined_bound
 from mecllm.certificate import verify
-from mecllm.dual import PairCosts, Prices, lower_bound, screened
+from mecllm.dual import lower_bound
 from mecllm.errors import ScenarioError
 from mecllm.maximization import dual_prices
 from mecllm.methods import solve
 from mecllm.model import reference_decision
+from mecllm.pairs import PairCosts, Prices
 from mecllm.scenario import Scenario
+from mecllm.screening import near
 from tests.examples import LITERAL, REPAIRED, networks
 from tests.test_allocation import MIXED, small
 
@@ -62,12 +64,10 @@ def test_screening_misses_no_pair(name):
     plain = cost.min(axis=1).sum() - prices.bandwidth @ network.bandwidth_max
     plain -= prices.frequency @ network.server_frequency_max
     assert lower_bound(network, prices) == pytest.approx(plain, rel=1e-10)
-    blocks = screened(network, prices, 0.2)
-    users, servers, kept = (np.concatenate(part) for part in zip(*blocks, strict=True))
-    best = cost.min(axis=1, keepdims=True)
-    near = zip(*np.nonzero(cost <= best + 0.2 * best.mean()), strict=True)
-    assert set(zip(users, servers, strict=True)) == set(near)
-    assert kept == pytest.approx(cost[users, servers])
+    found, kept = near(network, prices, 0.2)
+    expected = np.nonzero(cost <= 1.2 * cost.min(axis=1, keepdims=True))
+    np.testing.assert_array_equal([found.users, found.servers], expected)
+    assert kept == pytest.approx(cost[expected])
 
 
 def corrupted(decision):

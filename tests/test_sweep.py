@@ -118,7 +118,42 @@ def alive(pid):
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
+def assert_ended(pids):
+    """Nothing is left of these processes, after a moment to fall down in."""
+    deadline = time.monotonic() + 10
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, pids)), "a sweep that has ended left workers behind"
+
+
 # --- Killed, shared, spread --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("whole_group", [False, True])  # a terminal tells the workers too
+def test_ctrl_c_ends_it_at_once_and_the_same_command_goes_on(
+    spec, small, undisturbed, tmp_path, workers, whole_group
+):
+    path = tmp_path / "rows.sqlite"
+    arguments = ["sweep", spec, "--points", "2048", "--workers", str(workers), "--out", path]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mecllm.cli", *arguments],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while count(path) < 20:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    workers_seen = children(process.pid)
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    assert_ended(workers_seen)
+    left = count(path)
+    assert 20 <= left < 2048 * 6, "stopped too late to show anything"
+    run(small, POINTS, path)
+    assert [row for row in rows(path, small) if row[0].point < POINTS] == undisturbed
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -139,10 +174,7 @@ def test_killed_in_mid_sweep_it_continues_and_ends_with_the_same_rows(
     assert summary.found == left
     assert summary.added == len(undisturbed) - left
     assert rows(path, small) == undisturbed
-    deadline = time.monotonic() + 10
-    while any(map(alive, workers_seen)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, workers_seen)), "a killed sweep left workers behind"
+    assert_ended(workers_seen)
 
 
 def test_two_processes_fill_one_file_together(spec, small, undisturbed, tmp_path):

@@ -14,19 +14,24 @@ signal-to-noise ratios of 1e-12 as of 1e12.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from mecllm.allocation.groups import Groups
+from mecllm.allocation.logarithm import (
+    LAST_STEP,
+    MAX_STEPS,
+    curvature,
+    free_price,
+    free_ratio,
+    log_free_ratio,
+    root,
+    stopped_price,
+)
 from mecllm.model import transmission_rate
 from mecllm.network import Array, IntArray, Network
 
-# Newton's steps are quadratic: after one of 1e-7 the error is 1e-14; from the starts below a dozen
-# is the most ever seen.
-MAX_STEPS = 60
-LAST_STEP = 1e-7
 # A price of zero asks for unlimited bandwidth. This one asks for an astronomic but finite one, at a
 # value that differs from the limit by less than rounding.
 LEAST_PRICE = 1e-200
@@ -87,7 +92,7 @@ class Uplink:
     def worth(self, bandwidth: Array, power: Array) -> Array:
         """-∂cost/∂b [1/Hz]: what one more hertz saves; (29) with its sign turned."""
         u = np.log1p(self.gain * power / (self.noise * bandwidth))
-        return self.cost(bandwidth, power) * _second(u) * u / bandwidth
+        return self.cost(bandwidth, power) * curvature(u) * u / bandwidth
 
     def power_elasticity(self, bandwidth: Array, power: Array) -> Array:
         """∂ ln cost / ∂ ln p: the gradient (28), free of units."""
@@ -106,12 +111,11 @@ class Uplink:
                 + np.log(self.gain)
                 - np.log(bandwidth)
             )
-        start = np.where(log_ratio > 1, log_ratio, np.exp((np.minimum(log_ratio, 1) + 0.7) / 2))
-        u = _newton(log_ratio, _free_ratio, start)
+        u = root(log_ratio, free_ratio)
         return np.clip(self._free_power(u), self.power_min, self.power_max)
 
-    def demand(self, price: Array) -> tuple[Array, Array]:
-        """Bandwidth [Hz] that minimises cost + price * bandwidth, and its elasticity.
+    def demand(self, price: Array) -> tuple[Array, Array, Array]:
+        """Bandwidth [Hz] and power [W] that minimise cost + price * bandwidth, and elasticity.
 
         Parameters
         ----------
@@ -120,28 +124,30 @@ class Uplink:
 
         Returns
         -------
-        bandwidth, elasticity : array
-            b(λ) and d ln b / d ln λ, which lies in [-2/3, -1/2] at every signal-to-noise ratio.
+        bandwidth, power, elasticity : array
+            b(λ), p and d ln b / d ln λ, which lies in [-2/3, -1/2] at every signal-to-noise ratio.
         """
         log_price = np.log(np.maximum(price, LEAST_PRICE))
         log_unit = np.log(self.noise) - np.log(self.gain)
         log_bit = np.log(self.payload) + np.log(np.log(2))
         if self.delay == 0 or self.energy == 0:
-            return self._demand_at(self._power_at_a_bound(), log_price, log_unit, log_bit)
+            power = self._power_at_a_bound()
+            bandwidth, elasticity = self._demand_at(power, log_price, log_unit, log_bit)
+            return bandwidth, np.broadcast_to(power, bandwidth.shape), elasticity
         log_scale = log_price + np.log(self.delay) - 2 * np.log(self.energy)
         target = log_scale - log_bit - 2 * log_unit
-        u = _newton(target, _free_price, _start(target, 4.0, 3.0))
-        second = _second(u)
+        u = root(target, free_price)
+        curve = curvature(u)
         power = self._free_power(u)
-        log_bandwidth = np.log(self.delay / self.energy) - log_unit - _log_free_ratio(u, second)
-        bandwidth, elasticity = np.exp(log_bandwidth), -1 / (2 - second)
+        log_bandwidth = np.log(self.delay / self.energy) - log_unit - log_free_ratio(u, curve)
+        bandwidth, elasticity = np.exp(log_bandwidth), -1 / (2 - curve)
         bound = (power > self.power_max) | (power < self.power_min)
         if np.any(bound):
-            stopped = np.clip(power, self.power_min, self.power_max)[bound]
+            power = np.clip(power, self.power_min, self.power_max)
             shape = bandwidth.shape
             parts = (np.broadcast_to(a, shape)[bound] for a in (log_price, log_unit, log_bit))
-            bandwidth[bound], elasticity[bound] = self._demand_at(stopped, *parts)
-        return bandwidth, elasticity
+            bandwidth[bound], elasticity[bound] = self._demand_at(power[bound], *parts)
+        return bandwidth, power, elasticity
 
     def least_lagrangian(self, log_price: Array, log_gain: Array) -> Array:
         """Quick lower bound on min over (p, b) of cost + λ b, for screening many pairs.
@@ -155,22 +161,22 @@ class Uplink:
         if self.delay > 0 and self.energy > 0:
             target = np.log(self.delay) - 2 * np.log(self.energy) - log_bit
             scale = log_bit + np.log(self.energy * self.noise)
-            forward, start, log_noise = _free_price, (4.0, 3.0), np.log(self.noise)
+            forward = free_price
         else:
             power = self.power_min if self.delay == 0 else self.power_max
             log_cost = np.log(self.delay + self.energy * power)
             target = 2 * np.log(power) - log_bit - log_cost
             scale = log_bit + log_cost + np.log(self.noise) - np.log(power)
-            forward, start, log_noise = _stopped_price, (2.0, 2.0), np.log(self.noise)
-        argument = log_price + 2 * log_gain + (target - 2 * log_noise)
+            forward = stopped_price
+        argument = log_price + 2 * log_gain + (target - 2 * np.log(self.noise))
         low, high = float(argument.min()), float(argument.max())
         grid = np.linspace(low, max(high, low + 1.0), 4097)
-        u = _newton(grid, forward, _start(grid, *start))
-        second = _second(u)
-        if forward is _free_price:
-            value = np.log(np.exp(u) + np.exp(_log_free_ratio(u, second)) / u)
+        u = root(grid, forward)
+        curve = curvature(u)
+        if forward is free_price:
+            value = np.log(np.exp(u) + np.exp(log_free_ratio(u, curve)) / u)
         else:
-            value = u + np.log(-np.expm1(-u)) + np.log(1 / u + second)
+            value = u + np.log(-np.expm1(-u)) + np.log(1 / u + curve)
         place = (argument - low) * (4096 / (grid[-1] - low))
         cell = np.minimum(place.astype(np.int32), 4095)
         rise = np.diff(value)
@@ -183,15 +189,15 @@ class Uplink:
         return np.broadcast_to(chosen, np.broadcast_shapes(chosen.shape, self.gain.shape))
 
     def _free_power(self, u: Array) -> Array:
-        return self.delay / self.energy * -np.expm1(-u) / (u**2 * _second(u))
+        return self.delay / self.energy * -np.expm1(-u) / (u**2 * curvature(u))
 
     def _demand_at(
         self, power: Array, log_price: Array, log_unit: Array, log_bit: Array
     ) -> tuple[Array, Array]:
         log_reach = np.log(power) - log_unit
         target = log_price + 2 * log_reach - log_bit - np.log(self.delay + self.energy * power)
-        u = _newton(target, _stopped_price, _start(target, 2.0, 2.0))
-        slope = _stopped_price(u)[1]
+        u = root(target, stopped_price)
+        slope = stopped_price(u)[1]
         bandwidth = np.exp(log_reach - u - np.log(-np.expm1(-u)))
         return bandwidth, u / np.expm1(-u) / slope
 
@@ -228,7 +234,7 @@ def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Ar
     worth = uplink.worth(equal, uplink.best_power(equal))
     log_price = groups.total(np.log(worth)) / np.maximum(size, 1)
     for _ in range(MAX_STEPS):
-        bandwidth, elasticity = uplink.demand(np.exp(log_price)[groups.index])
+        bandwidth, _, elasticity = uplink.demand(np.exp(log_price)[groups.index])
         total = np.where(size, groups.total(bandwidth), capacity)
         slope = np.where(size, groups.total(bandwidth * elasticity) / total, -1.0)
         # Slopes stay within [-2/3, -1/2], so the step cannot overshoot by more than a third.
@@ -238,55 +244,3 @@ def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Ar
             break
     price = np.where(size, np.exp(log_price), 0.0)
     return bandwidth * (capacity / total)[groups.index], price
-
-
-def _second(u: Array) -> Array:
-    """(u - 1 + e^-u)/u², whose terms cancel where u is small; Taylor's series there."""
-    small = u < 0.1
-    safe = np.where(small, 1.0, u)
-    t = np.where(small, u, 0.0)
-    # 0.1^8/10! is below the rounding of the leading 1/2.
-    series = 1 / 2 - t / 6 * (
-        1 - t / 4 * (1 - t / 5 * (1 - t / 6 * (1 - t / 7 * (1 - t / 8 * (1 - t / 9)))))
-    )
-    return np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
-
-
-def _log_free_ratio(u: Array, second: Array) -> Array:
-    return u + 2 * np.log(u) + np.log(second)
-
-
-def _free_ratio(u: Array) -> tuple[Array, Array]:
-    """ln(1 + (u-1)e^u), and its derivative by ln u."""
-    second = _second(u)
-    return _log_free_ratio(u, second), 1 / second
-
-
-def _free_price(u: Array) -> tuple[Array, Array]:
-    """Ln of y²/u with y = 1 + (u-1)e^u: the price where p is free; derivative by ln u."""
-    second = _second(u)
-    return 2 * _log_free_ratio(u, second) - np.log(u), 2 / second - 1
-
-
-def _stopped_price(u: Array) -> tuple[Array, Array]:
-    """Ln of (e^u-1)² (u-1+e^-u)/u²: the price where p sits at a bound; derivative by ln u."""
-    second, fall = _second(u), -np.expm1(-u)
-    return 2 * (u + np.log(fall)) + np.log(second), 2 * u / fall + fall / (u * second) - 2
-
-
-def _start(target: Array, factor: float, order: float) -> Array:
-    """Right of the root: the small-u law u^order/factor = e^target, or half the target."""
-    small = np.exp((np.minimum(target, 2) + np.log(factor)) / order)
-    large = np.maximum(target, 2) / 2 + np.log(np.maximum(target, 2)) / 2
-    return np.where(target < 2, small, large)
-
-
-def _newton(target: Array, forward: Callable[[Array], tuple[Array, Array]], start: Array) -> Array:
-    u = start
-    for _ in range(MAX_STEPS):
-        value, slope = forward(u)
-        step = (target - value) / slope
-        u = u * np.exp(step)
-        if u.size == 0 or np.max(np.abs(step)) < LAST_STEP:
-            break
-    return u

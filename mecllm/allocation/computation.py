@@ -27,8 +27,8 @@ from mecllm.model import (
 from mecllm.network import Array, IntArray, Network
 
 MAX_STEPS = 60
-# Row-α combinations enumerated at a time; a dozen arrays of 64,000 doubles fit the cache.
-BLOCK = 64_000
+# Row-α combinations enumerated at a time; a dozen arrays of 12,000 doubles fit a cache of 2 MB.
+BLOCK = 12_000
 # Without a price of time a slower clock is always better and no slowest one exists. The solvers
 # stop at this share of the maximum, where a layer costs 1e-12 of what it costs at the maximum.
 LEAST_CLOCK = 1e-6
@@ -139,6 +139,17 @@ class Work:
     def free_clock(self) -> Array:
         """Return f̂ [Hz], the clock of least cost were it free of charge and limit."""
         return np.cbrt(self.delay / (2 * self.energy * self.kappa))
+
+    def best_unpriced(self) -> tuple[IntArray, Array, Array]:
+        """Do what `best_layers` does at ν = 0, where B is free of α and the cost so convex."""
+        clock = self.clock(np.zeros(len(self.flops)), self.layers - np.ones(()))
+        saved = self.layer_cost(clock) - self.local_cost
+        unit = replace(self, local_cost=np.zeros(()), stability_scale=np.ones(()))
+        growth = np.diff(unit.home_cost(np.arange(1, self.layers)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            worth = np.where(saved > 0, saved / self.stability_scale, -np.inf)
+        layers = 1 + np.searchsorted(growth, worth)
+        return layers, clock, self.cost(layers, clock)
 
     def best_layers(
         self, price: Array, low: IntArray | int = 1, high: IntArray | int | None = None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mecllm.allocation.computation import Work, share_clock
-from mecllm.allocation.groups import Groups
+from mecllm.allocation.computation import LEAST_CLOCK, Work, share_clock
+from mecllm.allocation.groups import Groups, Mask
 from mecllm.network import Array, IntArray
 
-# Bisection halves a bracket that holds ν; after 60 halvings it is narrower than rounding.
-HALVINGS = 60
+# Prices tried in a search for the best; ten or so are needed, and any price gives a valid bound.
+MAX_STEPS = 60
+# The search ends where the dual can be higher by at most this share of it.
+SETTLED = 1e-10
+# One price in so many is where tangents meet: they find a kink, which straight lines creep up to.
+TANGENTS_EVERY = 5
 # The local search stops where the stated gap is this small, relative to the value.
 NEGLIGIBLE_GAP = 1e-9
 # Trial changes of one α per group and round, those of them tried in pairs too, and rows over all
@@ -60,12 +64,30 @@ def split_layers(
     search : bool
         Whether to run that local search.
     """
-    price, left, right = _dual_price(work, groups, capacity, equal)
-    _, _, dual = work.best_layers(price[groups.index])
-    bound = groups.total(dual) - price * capacity
-    best = _solved(work, groups, left, price, bound, capacity, equal)
-    other = _solved(work, groups, right, price, bound, capacity, equal)
-    best = _better(groups, best, other)
+    ends = _bracket(work, groups, capacity, equal)
+    clock, price = share_clock(work, groups, ends.layers[0], capacity, equal)
+    value = groups.total(work.cost(ends.layers[0], clock))
+    top = np.argmax(ends.value, axis=0)
+    place = np.arange(len(capacity))
+    apart = ends.apart(groups)
+    best = Split(
+        ends.layers[0],
+        clock,
+        np.where(apart, ends.price[top, place], price),
+        value,
+        np.where(apart, ends.value[top, place], value),
+    )
+    if apart.any():
+        clock, _ = share_clock(work, groups, ends.layers[1], capacity, equal)
+        other = groups.total(work.cost(ends.layers[1], clock))
+        wins = other < value
+        row = wins[groups.index]
+        best = replace(
+            best,
+            layers=np.where(row, ends.layers[1], best.layers),
+            clock=np.where(row, clock, best.clock),
+            value=np.where(wins, other, value),
+        )
     for _ in range(MAX_ROUNDS if search else 0):
         improved = _round(work, groups, capacity, equal, best)
         if improved is None:
@@ -74,73 +96,98 @@ def split_layers(
     return best
 
 
-def _solved(
-    work: Work,
-    groups: Groups,
-    layers: IntArray,
-    price: Array,
-    bound: Array,
-    capacity: Array,
-    equal: bool,
-) -> Split:
-    clock, _ = share_clock(work, groups, layers, capacity, equal)
-    return Split(layers, clock, price, groups.total(work.cost(layers, clock)), bound)
+@dataclass(eq=False)
+class _Ends:
+    """Two prices of each group with the best one between them; the search moves them.
+
+    Parameters
+    ----------
+    price, value, slope : array (2, G)
+        ν, the dual there and its slope: not negative at the first, not positive at the second.
+    layers : int array (2, K)
+        Best α.
+    """
+
+    price: Array
+    value: Array
+    slope: Array
+    layers: IntArray
+
+    def apart(self, groups: Groups) -> Mask:
+        """Whether some row of a group has another α at the other end."""
+        return groups.total(self.layers[0] != self.layers[1]) > 0
+
+    def meeting(self) -> tuple[Array, Array]:
+        """Price and height at which the tangents at both ends meet: the dual is nowhere higher."""
+        (low, high), (left, right), (rise, fall) = self.price, self.value, self.slope
+        bend = rise - fall
+        price = (right - left + rise * low - fall * high) / np.where(bend > 0, bend, 1.0)
+        price = np.clip(price, low, high)
+        return price, left + rise * (price - low)
+
+    def crossing(self, capacity: Array, stayed: Array) -> Array:
+        """Price at which (the clocks' sum)^-2, or the sum where ν < 0, would be the capacity's.
+
+        Those are nearly straight lines in the price. An end that stayed counts half (the Illinois
+        rule), so that both move.
+        """
+        total = np.maximum(self.slope / capacity + 1, LEAST_CLOCK)
+        positive = self.price[1] > 0
+        miss = np.where(positive, 1 - total**-2.0, total - 1)
+        miss = miss * 0.5 ** np.maximum(stayed - 1, 0)
+        share = miss[0] / np.where(miss[0] > miss[1], miss[0] - miss[1], 1.0)
+        return self.price[0] + share * (self.price[1] - self.price[0])
 
 
-def _better(groups: Groups, one: Split, two: Split) -> Split:
-    wins = two.value < one.value
-    row = wins[groups.index]
-    return Split(
-        np.where(row, two.layers, one.layers),
-        np.where(row, two.clock, one.clock),
-        one.price,
-        np.where(wins, two.value, one.value),
-        one.bound,
-    )
+def _bracket(work: Work, groups: Groups, capacity: Array, equal: bool) -> _Ends:
+    """Enclose the price that maximises the dual, until both ends have one α or are as good.
 
-
-def _dual_price(
-    work: Work, groups: Groups, capacity: Array, equal: bool
-) -> tuple[Array, IntArray, IntArray]:
-    """Price (G,) that maximises the dual, and the best α (K,) just below and above it."""
-    spread, most = groups.index, work.layers - 1
-    zero = np.zeros(len(capacity))
-    layers, clock, _ = work.best_layers(zero[spread])
-    excess = groups.total(clock) > capacity
+    α rises with |ν| and the clocks move with R against it, so that the price at which the α of one
+    end would fill the server lies at the other end's side of the best price. That opens the
+    bracket, and closes it where both ends come to one α. In between, the slope is nearly straight
+    where many rows share a server; and tangents meet close to a kink, where few do.
+    """
+    spread, count = groups.index, len(capacity)
+    zero = np.zeros(count)
+    layers, clock, least = work.best_unpriced()
+    slope = groups.total(clock) - capacity
+    ends = _Ends(*(np.stack([x, x]) for x in (zero, groups.total(least), slope, layers)))
     if work.delay == 0 and (work.energy == 0 or not equal):
-        return zero, layers, layers
-    # Above `high` the clocks cannot fill the server, as 2RwEκ f³ + ν f² = RwT gives f² < RwT/ν;
-    # below `low` they overfill it, as it gives f > -ν/(2RwEκ) too.
-    high = (groups.total(np.sqrt(most * work.flops * work.delay)) / capacity) ** 2
-    low = zero.copy()
-    if equal and work.energy > 0:
-        stiffness = groups.total(1 / (2 * most * work.flops * work.energy * work.kappa))
-        low = -capacity / np.where(stiffness > 0, stiffness, np.inf)
-    low, high = np.where(excess, 0.0, low), np.where(excess, high, 0.0)
-    at_low, _, _ = work.best_layers(low[spread])
-    at_high, _, _ = work.best_layers(high[spread])
-    below = np.where(excess[spread], layers, at_low)
-    above = np.where(excess[spread], at_high, layers)
-    active = (high > low) & (groups.total((below != above).astype(float)) > 0)
-    for _ in range(HALVINGS):
-        if not active.any():
-            break
-        middle = (low + high) / 2
+        return ends
+    excess = slope > 0
+    active = excess | (equal & (groups.size > 0))
+    newer = np.where(excess, 0, 1)
+    stayed = np.zeros((2, count))
+    for step in range(MAX_STEPS):
         rows = np.flatnonzero(active[spread])
-        a, b = below[rows], above[rows]
-        chosen, clock, _ = work.take(rows).best_layers(
-            middle[spread[rows]], np.minimum(a, b), np.maximum(a, b)
-        )
-        used = np.bincount(spread[rows], weights=clock, minlength=len(capacity))
-        over = active & (used > capacity)
-        low, high = np.where(over, middle, low), np.where(active & ~over, middle, high)
-        side = over[spread[rows]]
-        below[rows], above[rows] = np.where(side, chosen, a), np.where(side, b, chosen)
-        active = active & (groups.total((below != above).astype(float)) > 0)
-    # Where both sides agree on every α, the exact price follows from the clocks alone.
-    agreed = share_clock(work, groups, below, capacity, equal)[1]
-    differ = groups.total((below != above).astype(float)) > 0
-    return np.where(differ, (low + high) / 2, agreed), below, above
+        if not len(rows):
+            break
+        part, own = work.take(rows), Groups(groups.users[rows], spread[rows], groups.servers)
+        if step == 0:
+            trial = share_clock(part, own, layers[rows], capacity, equal)[1]
+        else:
+            kink = step % TANGENTS_EVERY == 0
+            trial = ends.meeting()[0] if kink else ends.crossing(capacity, stayed)
+        if step == 0:
+            low, high = layers[rows], np.full(len(rows), work.layers - 1)
+        else:
+            low, high = np.sort(ends.layers[:, rows], axis=0)
+            inside = (trial > ends.price[0]) & (trial < ends.price[1])
+            trial = np.where(inside, trial, ends.price.mean(axis=0))
+        chosen, clock, least = part.best_layers(trial[own.index], low, high)
+        slope = own.total(clock) - capacity
+        newer = 1 - newer if step == 0 else np.where(slope > 0, 0, 1)
+        stayed[newer, np.arange(count)] = 0
+        stayed[1 - newer, np.arange(count)] += 1
+        # The first trial is beyond the best price but for rounding.
+        slope = np.where(newer == 0, np.maximum(slope, 0.0), np.minimum(slope, 0.0))
+        at = np.flatnonzero(active)
+        ends.price[newer[at], at], ends.slope[newer[at], at] = trial[at], slope[at]
+        ends.value[newer[at], at] = (own.total(least) - trial * capacity)[at]
+        ends.layers[newer[own.index], rows] = chosen
+        best = ends.value.max(axis=0)
+        active &= ends.apart(groups) & (ends.meeting()[1] - best > SETTLED * np.abs(best))
+    return ends
 
 
 def _round(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split | None:

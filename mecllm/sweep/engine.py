@@ -10,6 +10,7 @@ import io
 import multiprocessing
 import os
 import random
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
@@ -22,6 +23,8 @@ from concurrent.futures import (
 )
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,8 @@ def run(
         When the file cannot be written; committed rows stay.
     SolverError
         When a worker process dies.
+    KeyboardInterrupt
+        At once, with the committed rows kept.
     """
     for key, value in (("points", points), ("workers", workers)):
         if value < 1:
@@ -179,11 +184,18 @@ def _pool(workers: int, dask: str | None, tasks: int) -> Iterator[tuple[Executor
     else:
         # A forked process would share this one's connection to the file, which SQLite forbids.
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
-        try:
-            yield pool, IN_FLIGHT * workers
-        finally:
-            pool.shutdown(cancel_futures=True)
+        end, lifeline = context.Pipe(duplex=False)
+        with contextlib.closing(lifeline):
+            pool = ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(end,))
+            try:
+                _start(pool, workers)
+                yield pool, IN_FLIGHT * workers
+            except BaseException:
+                # Ctrl-C, a full disk: what is under way is not waited for, the next run repeats it.
+                lifeline.close()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -203,13 +215,21 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
         yield client.get_executor(pure=False), IN_FLIGHT * max(threads, 1)
 
 
-def _end_with_parent() -> None:
-    """Leave no worker behind when the sweep is killed; one thread, too, in the linear algebra."""
-    parent = multiprocessing.parent_process()
+def _start(pool: Executor, workers: int) -> None:
+    """Start the processes deaf to Ctrl-C, which is for the sweep to hear: they inherit a mask."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(workers):
+            pool.submit(os.getpid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def _end_with(lifeline: Connection) -> None:
+    """Let a worker end when the sweep closes its end of a line, as it does even when killed."""
 
     def watch() -> None:
-        if parent is not None:
-            parent.join()
+        wait_for([lifeline])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,8 +1,22 @@
 """The built book: `make check-book` renders it, then these tests look at every page."""
 
+import os
+
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.built.site import HTML, Page
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# Chromium asks its maker for updates and the like at every start; a container has no sandbox.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +29,11 @@ def built():
         for path in sorted(HTML.rglob("*.html"))
         if "_static" not in path.parts
     }
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()

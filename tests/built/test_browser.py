@@ -1,22 +1,9 @@
 """The pages in Chromium, from the disk and without a network, on a desk and on a phone."""
 
-import os
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.built.site import HTML
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-# Chromium asks its maker for updates and the like at every start; a container has no sandbox.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 LOUD = {"error", "warning"}
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 # What a page tells about its formulas, pictures and width, once MathJax is done.
@@ -42,14 +29,6 @@ INSPECT = """async () => {
     excess: page.scrollWidth - page.clientWidth,
   };
 }"""
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,0 +1,89 @@
+"""Functions of u = ln(1 + SNR) that the best power and bandwidth obey, and their inverses.
+
+Each is convex and increasing in the logarithm of u, so that Newton's method cannot fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from mecllm.network import Array
+
+# Newton's steps are quadratic: after one of 1e-7 the error is 1e-14. From the table two are needed,
+# beyond it, at signal-to-noise ratios outside 1e-17..1e130, some dozens at most.
+MAX_STEPS = 60
+LAST_STEP = 1e-7
+# ln u of the table.
+LOG_U = -40.0, 5.7
+
+# Gives the value of a function of u and its derivative by ln u.
+Forward = Callable[[Array], tuple[Array, Array]]
+
+
+def curvature(u: Array) -> Array:
+    """c(u) = (u - 1 + e^-u)/u², whose terms cancel where u is small; Taylor's series there."""
+    small = u < 0.1
+    if not small.any():
+        return (u + np.expm1(-u)) / u**2
+    t = np.where(small, u, 0.0)
+    # 0.1^8/10! is below the rounding of the leading 1/2.
+    series = 1 / 2 - t / 6 * (
+        1 - t / 4 * (1 - t / 5 * (1 - t / 6 * (1 - t / 7 * (1 - t / 8 * (1 - t / 9)))))
+    )
+    safe = np.where(small, 1.0, u)
+    return np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
+
+
+def log_free_ratio(u: Array, curve: Array) -> Array:
+    """ln(1 + (u-1)e^u), where the power is free; `curve` is c(u)."""
+    return u + 2 * np.log(u) + np.log(curve)
+
+
+def free_ratio(u: Array) -> tuple[Array, Array]:
+    """Give `log_free_ratio` and its derivative by ln u."""
+    curve = curvature(u)
+    return log_free_ratio(u, curve), 1 / curve
+
+
+def free_price(u: Array) -> tuple[Array, Array]:
+    """Ln of y²/u with y = 1 + (u-1)e^u: the price where p is free; derivative by ln u."""
+    curve = curvature(u)
+    return 2 * log_free_ratio(u, curve) - np.log(u), 2 / curve - 1
+
+
+def stopped_price(u: Array) -> tuple[Array, Array]:
+    """Ln of (e^u-1)² (u-1+e^-u)/u²: the price where p sits at a bound; derivative by ln u."""
+    curve, fall = curvature(u), -np.expm1(-u)
+    return 2 * (u + np.log(fall)) + np.log(curve), 2 * u / fall + fall / (u * curve) - 2
+
+
+def root(target: Array, forward: Forward) -> Array:
+    """Find u where an increasing convex function of ln u has a value; a table says where about."""
+    low, step, table = _roots(forward)
+    place = np.clip((target - low) / step, 0.0, len(table) - 2.0)
+    cell = place.astype(np.intp)
+    left = table[cell]
+    return _newton(target, forward, np.exp(left + (place - cell) * (table[cell + 1] - left)))
+
+
+@cache
+def _roots(forward: Forward) -> tuple[float, float, Array]:
+    """Least target, step, and ln u at evenly spaced targets."""
+    log_u = np.linspace(*LOG_U, 100_000)
+    value = forward(np.exp(log_u))[0]
+    target = np.linspace(value[0], value[-1], 50_000)
+    return float(value[0]), float(target[1] - target[0]), np.interp(target, value, log_u)
+
+
+def _newton(target: Array, forward: Forward, start: Array) -> Array:
+    u = start
+    for _ in range(MAX_STEPS):
+        value, slope = forward(u)
+        step = (target - value) / slope
+        u = u * np.exp(step)
+        if u.size == 0 or np.max(np.abs(step)) < LAST_STEP:
+            break
+    return u
