@@ -35,7 +35,7 @@ test: env ## run the tests, and every chapter against its stored outputs
 
 check-book: env ## render the stored outputs from nothing and look at every page (needs Chromium)
 	@$(VENV_PYTHON) -m tools.book --committed
-	@$(VENV_PYTHON) -m pytest tests/built
+	@$(VENV_PYTHON) -m pytest -n 2 tests/built
 
 lint: env ## style, format and types
 	@$(VENV_PYTHON) -m ruff check .

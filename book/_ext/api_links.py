@@ -24,9 +24,9 @@ PIECE = re.compile(r'<span class="\w+">([^<]*)</span>|([^<]+)|<[^>]*>')
 
 
 def defined(full: str) -> str:
-    """Say where an object is defined, as the API page has it."""
+    """Say where an object is defined, as the API page has it; what is gone has no other place."""
     module, _, name = full.rpartition(".")
-    thing = getattr(importlib.import_module(module), name)
+    thing = getattr(importlib.import_module(module), name, None)
     if not hasattr(thing, "__qualname__"):
         return full
     return f"{thing.__module__}.{thing.__qualname__}"
