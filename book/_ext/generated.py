@@ -76,7 +76,9 @@ def reasons(project: str) -> dict[str, str]:
 def licence(package: Distribution) -> str:
     """Say a package's licence in its own words: expression, short text, classifiers or file."""
     about = package.metadata
-    stated = about.get("License-Expression") or about.get("License", "").strip()
+    if about.get("License-Expression"):
+        return about["License-Expression"]
+    stated = about.get("License", "").strip()
     if stated and stated != "UNKNOWN" and len(stated) < SHORT and "\n" not in stated:
         return stated
     kinds = [kind for kind in about.get_all("Classifier", []) if kind.startswith("License")]
