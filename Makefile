@@ -19,7 +19,7 @@ export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
 unexport MPLBACKEND
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check-book lint format lock text notebook execute times assignments clean
+.PHONY: help env book pdf test check-book lint format lock text notebook execute times assignments clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"make {a:13}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
@@ -29,6 +29,9 @@ env: ## create .venv from requirements.lock
 
 book: env ## execute every chapter and render the book into _build/html
 	@$(VENV_PYTHON) -m tools.book
+
+pdf: env ## print the stored book into _build/mecllm.pdf (needs LaTeX; README names the packages)
+	@$(VENV_PYTHON) -m tools.pdf
 
 test: env ## run the tests, and every chapter against its stored outputs
 	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --nbval tests book

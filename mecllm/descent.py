@@ -28,7 +28,7 @@ TRIAL_ROWS, TRIALS_PER_SERVER = 200_000, 2
 PARTNERS = 50
 # With more users than this a trial keeps every α, which the next allocation then chooses anew, and
 # the descent ends with the first round that lowers the objective by less than this share of it.
-LARGE, LARGE_DESCENT = 2_000, 1e-6
+LARGE, LARGE_DESCENT = 2_000, 5e-6
 # A descent below this, relative to the objective, is rounding.
 LEAST_DESCENT = 1e-10
 MAX_ROUNDS = 100

@@ -27,6 +27,8 @@ SMALL = 2_000
 # Pairs that moves may use: dearer than the user's best by at most this share of it, on small and on
 # other networks, whose prices are the sharper the more users a server has.
 NEAR_SMALL, NEAR = 0.1, 0.03
+# The α that moves may look for are those that are best at prices up to this factor off.
+DRIFT = 2.0
 # Kicked restarts, and the share of users that a kick moves.
 KICKS, KICKED = 12, 0.15
 
@@ -77,6 +79,8 @@ def priced(network: Network, seed: int = 0) -> Priced:
     # Who has one server alone cannot move.
     movable = np.bincount(pairs.users)[pairs.users] > 1
     moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])
+    clock_price = prices.frequency[moves.servers]
+    moves = moves.between(clock_price / DRIFT, clock_price * DRIFT)
     history = [current.objective]
     rng = np.random.default_rng(seed)
     for _ in range(KICKS + 1 if small else 1):

@@ -229,16 +229,14 @@ class Scenario:
 
     def _gain(self, users: Array, servers: Array, rng: np.random.Generator) -> Array | DistanceGain:
         loss = (self.path_loss_intercept_dB, self.path_loss_slope_dB)
-        pairs = len(users) * len(servers)
-        if self.shape == "sites" or self.shadowing_dB:
+        pairs, sites = len(users) * len(servers), self.shape == "sites"
+        if sites or self.shadowing_dB:
             if pairs > MOST_PAIRS:
                 allowed = f"a planar shape without shadowing above {MOST_PAIRS} pairs"
                 raise ScenarioError(self.file, "shape, shadowing_dB", self.shape, allowed)
         elif pairs > STORED_PAIRS:
             return DistanceGain(users, servers, *loss, distance_min=self.distance_min_m)
-        measure = (
-            geometry.great_circle_distance if self.shape == "sites" else geometry.planar_distance
-        )
+        measure = geometry.great_circle_distance if sites else geometry.planar_distance
         gain = path_gain(np.maximum(measure(users, servers), self.distance_min_m), *loss)
         if self.shadowing_dB:
             gain = gain * 10 ** (self.shadowing_dB * rng.standard_normal(gain.shape) / 10)

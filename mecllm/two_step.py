@@ -87,21 +87,33 @@ def _resources(network: Network, association: IntArray) -> FractionalProgram:
     return fractional_programming(network, association, convex_problem=SeparableProblem)
 
 
+def chi_problem(
+    network: Network, decision: Decision, at_most: bool = True
+) -> tuple[Array, Polytope]:
+    """Costs (NM,) and constraints of P5 at fixed resources, χ flattened user by user.
+
+    Parameters
+    ----------
+    at_most : bool
+        Whether (9e) and (9g) may be slack; False takes them as the network does.
+    """
+    offer = OFFERS[OFFER](network, decision)
+    shares = np.stack(
+        (offer.bandwidth / network.bandwidth_max, offer.frequency / network.server_frequency_max)
+    )
+    equal = network.formulation.capacity == "equal" and not at_most
+    return pair_costs(network, decision, offer).ravel(), Polytope.of_shares(shares, equal)
+
+
 def chi_step(network: Network, decision: Decision, at_most: bool = True) -> tuple[CCCP, ...]:
     """Run CCCP on P6 at fixed resources from each start and with each penalty.
 
     Parameters
     ----------
     at_most : bool
-        Whether (9e) and (9g) may be slack in this step; False takes them as the network does.
+        As in `chi_problem`.
     """
-    offer = OFFERS[OFFER](network, decision)
-    costs = pair_costs(network, decision, offer).ravel()
-    shares = np.stack(
-        (offer.bandwidth / network.bandwidth_max, offer.frequency / network.server_frequency_max)
-    )
-    equal = network.formulation.capacity == "equal" and not at_most
-    polytope = Polytope.of_shares(shares, equal)
+    costs, polytope = chi_problem(network, decision, at_most)
     scale = float(np.median(costs[np.isfinite(costs)]))
     own = indicator(decision.association, network.servers)
     starts = (own, polytope.minimise(costs))

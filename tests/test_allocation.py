@@ -17,8 +17,9 @@ from mecllm.allocation.logarithm import free_price, free_ratio, root, stopped_pr
 from mecllm.constraints import feasibility
 from mecllm.errors import ScenarioError
 from mecllm.model import evaluate, reference_decision
-from mecllm.network import Formulation, Weights
+from mecllm.network import PER_USER, Formulation, Weights
 from mecllm.scenario import Scenario
+from mecllm.typical import Setting, typical_network
 from tests.examples import LITERAL, REPAIRED, networks, pencil_network
 
 TRACKS = {"literal": LITERAL, "repaired": REPAIRED}
@@ -238,6 +239,26 @@ def test_odd_networks_have_feasible_bounded_solutions(data):
     assert not feasibility(network, result.decision)
     assert result.lower_bound <= result.objective
     assert result.objective == evaluate(network, result.decision).objective
+
+
+def test_like_users_under_equalities_are_not_split_without_need():
+    # Prices part users that are alike, where all of them at one α between may be better.
+    network = typical_network(Setting("literal", 0.5, 7.0, 3.0, 5000.0, 96.0, 11.0))
+    crowd = {name: np.repeat(getattr(network, name), 11, axis=0) for name in (*PER_USER, "gain")}
+    network = replace(
+        network,
+        **crowd,
+        user_position=np.zeros((11, 2)),
+        bandwidth_max=network.bandwidth_max * 11,
+        server_frequency_max=network.server_frequency_max * 11,
+    )
+    association = np.zeros(11, dtype=int)
+    found = allocate(network, association)
+    alike = min(
+        allocate(network, association, np.full(11, layers)).objective
+        for layers in range(1, network.layers)
+    )
+    assert found.objective <= alike * (1 + 1e-12)
 
 
 @given(networks())

@@ -66,3 +66,15 @@ def test_conda_takes_python_from_conda_and_the_rest_from_the_lock():
     oldest = PROJECT["requires-python"].removeprefix(">=")
     assert python == f"python={oldest}"
     assert sys.version_info >= tuple(int(part) for part in oldest.split("."))
+
+
+def test_github_runs_the_same_targets():
+    own = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    steps = [step.get("run", "") for step in workflow["jobs"]["check"]["steps"]]
+    targets = re.findall(r"^part .* make (\S+)$", own, flags=re.MULTILINE)
+    assert len(targets) >= 4
+    assert {f"make {target}" for target in targets} <= set(steps)
+    latest = workflow["jobs"]["newest-versions"]
+    assert latest["continue-on-error"] is True
+    assert "make lock UPGRADE=--upgrade" in [step.get("run") for step in latest["steps"]]

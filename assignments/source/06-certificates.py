@@ -16,7 +16,7 @@ from mecllm import Decision, Scenario, solve
 from mecllm.allocation import allocate
 from mecllm.association import greedy
 from mecllm.certificate import verify
-from mecllm.dual import PairCosts, Prices
+from mecllm.pairs import PairCosts, Prices
 
 SEED = ...
 # A warning of NumPy is not a wrong answer, yet the grader would take it for one.

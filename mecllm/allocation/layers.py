@@ -8,6 +8,7 @@ import numpy as np
 
 from mecllm.allocation.computation import LEAST_CLOCK, Work, share_clock
 from mecllm.allocation.groups import Groups, Mask
+from mecllm.allocation.search import Split, improved
 from mecllm.network import Array, IntArray
 
 # Prices tried in a search for the best; ten or so are needed, and any price gives a valid bound.
@@ -16,37 +17,6 @@ MAX_STEPS = 60
 SETTLED = 1e-10
 # One price in so many is where tangents meet: they find a kink, which straight lines creep up to.
 TANGENTS_EVERY = 5
-# The local search stops where the stated gap is this small, relative to the value.
-NEGLIGIBLE_GAP = 1e-9
-# Trial changes of one α per group and round, those of them tried in pairs too, and rows over all
-# trials of a round: they bound its time and memory. Trials come in the order of reduced cost.
-TRIALS = 48
-PAIRED = 16
-TRIAL_ROWS = 1_000_000
-MAX_ROUNDS = 30
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Layers and clocks of K rows in G groups, with what is known of the optimum.
-
-    Parameters
-    ----------
-    layers : int array (K,)
-        α.
-    clock : array (K,)
-        f [Hz] at the server.
-    price : array (G,)
-        ν [1/Hz] at which the bound is taken.
-    value, bound : array (G,)
-        Cost of the group beside the upload, and its Lagrangian lower bound.
-    """
-
-    layers: IntArray
-    clock: Array
-    price: Array
-    value: Array
-    bound: Array
 
 
 def split_layers(
@@ -88,12 +58,7 @@ def split_layers(
             clock=np.where(row, clock, best.clock),
             value=np.where(wins, other, value),
         )
-    for _ in range(MAX_ROUNDS if search else 0):
-        improved = _round(work, groups, capacity, equal, best)
-        if improved is None:
-            break
-        best = improved
-    return best
+    return improved(work, groups, capacity, equal, best) if search else best
 
 
 @dataclass(eq=False)
@@ -188,75 +153,3 @@ def _bracket(work: Work, groups: Groups, capacity: Array, equal: bool) -> _Ends:
         best = ends.value.max(axis=0)
         active &= ends.apart(groups) & (ends.meeting()[1] - best > SETTLED * np.abs(best))
     return ends
-
-
-def _round(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split | None:
-    """Try changes of one α or two that the bound does not exclude; the best of each group."""
-    gap = best.value - best.bound
-    open_groups = gap > NEGLIGIBLE_GAP * np.abs(best.value)
-    rows = np.flatnonzero(open_groups[groups.index])
-    if not len(rows):
-        return None
-    trial_rows, trial_layers = _trials(work, groups, best, rows, gap)
-    if not len(trial_rows):
-        return None
-    # Each trial is a group of its own: the rows of its group with one α replaced, or two.
-    order = np.argsort(groups.index, kind="stable")
-    size = groups.size
-    first = np.concatenate(([0], np.cumsum(size)))[:-1]
-    home = groups.index[trial_rows[:, 0]]
-    copies = size[home]
-    index = np.repeat(np.arange(len(home)), copies)
-    offset = np.arange(len(index)) - np.repeat(np.cumsum(copies) - copies, copies)
-    member = order[first[home][index] + offset]
-    layers = best.layers[member]
-    for side in (0, 1):
-        changed = member == trial_rows[index, side]
-        layers = np.where(changed, trial_layers[index, side], layers)
-    trials = Groups(groups.users[member], index, groups.servers[home])
-    pairs = work.take(member)
-    clock, _ = share_clock(pairs, trials, layers, capacity[home], equal)
-    value = trials.total(pairs.cost(layers, clock))
-    by_value = np.argsort(value, kind="stable")
-    winner = np.full(len(size), -1)
-    winner[home[by_value[::-1]]] = by_value[::-1]
-    gain = (winner >= 0) & (value[winner] < best.value - 1e-13 * np.abs(best.value))
-    if not gain.any():
-        return None
-    taken = gain[home[index]] & (winner[home[index]] == index)
-    new_layers, new_clock = best.layers.copy(), best.clock.copy()
-    new_layers[member[taken]], new_clock[member[taken]] = layers[taken], clock[taken]
-    new_value = np.where(gain, value[winner], best.value)
-    return Split(new_layers, new_clock, best.price, new_value, best.bound)
-
-
-def _trials(
-    work: Work, groups: Groups, best: Split, rows: IntArray, gap: Array
-) -> tuple[IntArray, IntArray]:
-    """Rows (T, 2) and their α by reduced cost: what is dearer than the gap is in no optimum."""
-    options = np.arange(1, work.layers)
-    row, layers = np.repeat(rows, len(options)), np.tile(options, len(rows))
-    pairs, price = work.take(row), best.price[groups.index[row]]
-    clock = pairs.clock(price, work.layers - layers)
-    value = (pairs.cost(layers, clock) + price * clock).reshape(len(rows), -1)
-    reduced = (value - value.min(axis=1, keepdims=True)).ravel()
-    keep = (reduced <= gap[groups.index[row]]) & (layers != best.layers[row])
-    row, layers, reduced = row[keep], layers[keep], reduced[keep]
-    order = np.lexsort((reduced, groups.index[row]))
-    row, layers, reduced = row[order], layers[order], reduced[order]
-    home = groups.index[row]
-    rank = np.arange(len(home)) - np.searchsorted(home, home)
-    share = TRIAL_ROWS // (max(1, len(np.unique(home))) * np.maximum(groups.size, 1))
-    single = np.flatnonzero(rank < np.clip(share, 1, TRIALS)[home])
-    # Two changes at once, among the first few of a group where its rows are few.
-    few = (rank == 0) & (share[home] > 2 * TRIALS)
-    start, count = np.flatnonzero(few), np.bincount(home, minlength=len(gap))[home[few]]
-    one, two = (start[:, None] + i for i in np.triu_indices(PAIRED, 1))
-    fits = np.triu_indices(PAIRED, 1)[1] < count[:, None]
-    one, two = one[fits], two[fits]
-    fits = (row[one] != row[two]) & (reduced[one] + reduced[two] <= gap[home[one]])
-    one, two = one[fits], two[fits]
-    first, second = np.concatenate([single, one]), np.concatenate([single, two])
-    return np.stack([row[first], row[second]], axis=1), np.stack(
-        [layers[first], layers[second]], axis=1
-    )

@@ -1,0 +1,77 @@
+"""Print the book as it is stored into `_build/mecllm.pdf`, by LaTeX; executes nothing.
+
+How a page becomes LaTeX is the business of `book/_ext/printed.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.book import BUILD, CACHES, JUPYTER_BOOK
+from tools.notebooks import BOOK, ROOT
+
+PROGRAMS = ("xelatex", "latexmk", "makeindex")
+# Named in README as well; a test compares the two.
+DEBIAN = (
+    "texlive-xetex",
+    "texlive-latex-extra",
+    "texlive-fonts-recommended",
+    "latexmk",
+    "fonts-freefont-otf",
+    "fonts-texgyre-math",
+)
+# What LaTeX only warns of, and a reader would miss.
+FAULTS = re.compile(r"Missing character: .*|.*(?:[Rr]eference|Citation) `.* undefined.*")
+
+
+def require_programs() -> None:
+    """Stop with one message that names what is missing."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        sys.exit(
+            f"The book is printed by LaTeX, and these programs are missing: {', '.join(missing)}.\n"
+            f"On Debian and Ubuntu: apt-get install --no-install-recommends {' '.join(DEBIAN)}"
+        )
+
+
+def typeset(folder: Path) -> Path:
+    """Run LaTeX on the one document of a folder; a missing letter or reference is an error."""
+    (source,) = folder.glob("*.tex")
+    log = source.with_suffix(".log")
+    command = ["latexmk", "-pdf", "-dvi-", "-ps-", "-interaction=nonstopmode", "-halt-on-error"]
+    unbroken = {**os.environ, "max_print_line": "10000"}  # lines of the log stay whole
+    done = subprocess.run(
+        [*command, source.name], cwd=folder, env=unbroken, capture_output=True, check=False
+    )
+    said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if done.returncode:
+        errors = re.findall(r"^! .*(?:\n.*){3}", said, re.MULTILINE) or [done.stderr.decode()]
+        sys.exit(f"LaTeX stopped; all it said is in {log.relative_to(ROOT)}:\n{errors[0]}")
+    if faults := sorted(set(FAULTS.findall(said))):
+        sys.exit("\n".join(["The printed book would lack:", *faults]))
+    return source.with_suffix(".pdf")
+
+
+def main() -> None:
+    """Check, convert, typeset."""
+    require_programs()
+    work, target = BUILD / "work-pdf", BUILD / "mecllm.pdf"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(BOOK, work / "book", ignore=shutil.ignore_patterns(*CACHES))
+    shutil.copy(ROOT / "_config.yml", work)
+    build = ["build", "book", "--builder", "latex", "-W", "-n", "--keep-going", "-q"]
+    command = [sys.executable, "-c", JUPYTER_BOOK, *build]
+    if subprocess.run(command, cwd=work, stdout=subprocess.DEVNULL, check=False).returncode:
+        sys.exit("The book was not converted to LaTeX; the reason stands above.")
+    typeset(work / "_build" / "latex").replace(target)
+    shutil.rmtree(work)
+    print(f"The book is at {target}")
+
+
+if __name__ == "__main__":
+    main()
