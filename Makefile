@@ -19,7 +19,7 @@ export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
 unexport MPLBACKEND
 
 .DEFAULT_GOAL := help
-.PHONY: help env book pdf test check-book lint format lock text notebook execute assignments clean
+.PHONY: help env book pdf test check-book lint format lock text notebook execute times assignments clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"make {a:13}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
@@ -38,7 +38,7 @@ test: env ## run the tests, and every chapter against its stored outputs
 
 check-book: env ## render the stored outputs from nothing and look at every page (needs Chromium)
 	@$(VENV_PYTHON) -m tools.book --committed
-	@$(VENV_PYTHON) -m pytest tests/built
+	@$(VENV_PYTHON) -m pytest -n 2 tests/built
 
 lint: env ## style, format and types
 	@$(VENV_PYTHON) -m ruff check .
@@ -63,6 +63,9 @@ notebook: env ## NB=name: text/name.py back into book/name.ipynb
 
 execute: env ## NB=name: run book/name.ipynb in place; without NB every chapter
 	@$(VENV_PYTHON) -m tools.notebooks execute $(NB)
+
+times: env ## NB=name: measure how long chapters take, for the page on the environment
+	@$(VENV_PYTHON) -m tools.times $(NB)
 
 assignments: env ## an nbgrader course from assignments/; COURSE=folder instead of _build/assignments
 	@$(VENV_PYTHON) -m tools.assignments $(if $(COURSE),"$(COURSE)")

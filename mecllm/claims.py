@@ -18,6 +18,16 @@ from mecllm.resources import data_path
 
 ONLY_IF = "holds only if"
 VERDICTS = (HOLDS, ONLY_IF, FAILS, OPEN)
+# What the claims are about, and how their ids start.
+GROUPS = {
+    "model and theory": "T",
+    "set-up": "S",
+    "Figure 2": "A",
+    "Figure 3": "B",
+    "Figure 4": "C",
+    "Figure 5": "D",
+    "abstract": "E",
+}
 # Figures that the checks read.
 FIGURES = ("2", "3", "4", "5")
 # A fresh run may differ from a stored one by this much, relative: the iterations stop at 1e-4, so

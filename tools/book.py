@@ -25,6 +25,8 @@ BUILD = ROOT / "_build"
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 # What chapters compute with, as opposed to what they say.
 COMPUTING = ("mecllm", "data", "requirements.lock", "tools/notebooks.py")
+# Read by the extensions in book/_ext while rendering.
+BESIDE = ("_config.yml", "pyproject.toml", "requirements.lock")
 CACHES = ("__pycache__", ".ipynb_checkpoints")
 
 
@@ -74,12 +76,13 @@ def main() -> None:
     committed = parser.parse_args().committed
     page = BUILD / ("html-committed" if committed else "html")
     stamp = page / ".made-from"
-    wanted = fingerprint(files("book", "_config.yml", "tools/book.py", *COMPUTING))
+    wanted = fingerprint(files("book", "tools/book.py", *BESIDE, *COMPUTING))
     if committed or not stamp.is_file() or stamp.read_text() != wanted:
         work = BUILD / "work"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(BOOK, work / "book", ignore=shutil.ignore_patterns(*CACHES))
-        shutil.copy(ROOT / "_config.yml", work)
+        for name in BESIDE:
+            shutil.copy(ROOT / name, work)
         try:
             if not committed:
                 notebooks = sorted(BOOK.glob("*.ipynb"))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.book import BUILD, CACHES, JUPYTER_BOOK
+from tools.book import BESIDE, BUILD, CACHES, JUPYTER_BOOK
 from tools.notebooks import BOOK, ROOT
 
 PROGRAMS = ("xelatex", "latexmk", "makeindex")
@@ -63,7 +63,8 @@ def main() -> None:
     work, target = BUILD / "work-pdf", BUILD / "mecllm.pdf"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(BOOK, work / "book", ignore=shutil.ignore_patterns(*CACHES))
-    shutil.copy(ROOT / "_config.yml", work)
+    for name in BESIDE:
+        shutil.copy(ROOT / name, work)
     build = ["build", "book", "--builder", "latex", "-W", "-n", "--keep-going", "-q"]
     command = [sys.executable, "-c", JUPYTER_BOOK, *build]
     if subprocess.run(command, cwd=work, stdout=subprocess.DEVNULL, check=False).returncode:

@@ -1,0 +1,149 @@
+"""Tables that no one types: verdicts, dependencies and times, read when the book is rendered.
+
+`{verdicts}`   counts of the claims ledger, a row for each group of claims
+`{packages}`   an extra of pyproject.toml, "package" or "others": versions, licences and reasons
+`{times}`      how long each chapter takes, from `_data/times.csv`
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from packaging.requirements import Requirement
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+# Where a group of claims is decided; the others spread over several chapters.
+DECIDED_IN = {
+    "Figure 2": "09-figure-2",
+    "Figure 3": "10-figure-3",
+    "Figure 4": "11-figure-4",
+    "Figure 5": "12-figure-5",
+}
+# A licence longer than this is its full text.
+SHORT = 50
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]], align: str) -> str:
+    """Write a Markdown table; `align` has a letter, l or r, for each column."""
+    rule = {"l": ":---", "r": "---:"}
+    lines = [head, (rule[letter] for letter in align), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def verdicts() -> str:
+    """Count the verdicts of each group of claims."""
+    from mecllm.claims import GROUPS, VERDICTS, verdict_counts
+
+    given = [verdict for verdict in VERDICTS if verdict_counts()[verdict]]
+
+    def row(name: str, prefix: str) -> list[object]:
+        numbers = verdict_counts(prefix)
+        return [name, *(numbers[verdict] or "–" for verdict in given), sum(numbers.values())]
+
+    groups = {
+        f"{{doc}}`{name} <{DECIDED_IN[name]}>`" if name in DECIDED_IN else name: prefix
+        for name, prefix in GROUPS.items()
+    }
+    rows = [row(*group) for group in groups.items()] + [row("**all claims**", "")]
+    return table(["claims on", *given, "all"], rows, "l" + "r" * (len(given) + 1))
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Read name and version of each pin of a lock that holds on this Python and platform."""
+    found = {}
+    for line in re.findall(r"^([a-z0-9][^\\#\n]*==[^\\#\n]*)", lock, re.MULTILINE):
+        pin = Requirement(line)
+        if pin.marker is None or pin.marker.evaluate():
+            found[pin.name] = str(pin.specifier).removeprefix("==")
+    return found
+
+
+def reasons(project: str) -> dict[str, str]:
+    """Read from the text of pyproject.toml what each dependency is for: the comment behind it."""
+    lines = re.findall(r'"([\w-]+)>=[^"]*"[,\]]* *# *(.+)', project)
+    return dict(reversed(lines))  # the first line on a package counts
+
+
+def licence(package: Distribution) -> str:
+    """Say a package's licence in its own words: expression, short text, classifiers or file."""
+    about = package.metadata
+    if about.get("License-Expression"):
+        return about["License-Expression"]
+    stated = about.get("License", "").strip()
+    if stated and stated != "UNKNOWN" and len(stated) < SHORT and "\n" not in stated:
+        return stated
+    kinds = [kind for kind in about.get_all("Classifier", []) if kind.startswith("License")]
+    if kinds:
+        return ", ".join(kind.rpartition(" :: ")[2] for kind in kinds)
+    for file in package.files or []:
+        if file.name.startswith("LICEN"):
+            return file.read_text().strip().partition("\n")[0]
+    raise ExtensionError(f"{about['Name']} states no licence")
+
+
+def packages(root: Path, group: str) -> str:
+    """Tabulate the dependencies of an extra, or all others of the lock."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    locked = pins((root / "requirements.lock").read_text(encoding="utf-8"))
+    project = tomllib.loads(text)["project"]
+    groups = {"package": project["dependencies"], **project["optional-dependencies"]}
+    direct = {key: [Requirement(line).name for line in lines] for key, lines in groups.items()}
+    if group != "others":
+        why = reasons(text)
+        rows = [
+            [name, locked[name], licence(distribution(name)), why[name]] for name in direct[group]
+        ]
+        return table(["package", "version", "licence", "for"], rows, "llll")
+    rows = []
+    for name in sorted(set(locked) - {name for names in direct.values() for name in names}):
+        try:
+            rows.append([name, locked[name], licence(distribution(name))])
+        except PackageNotFoundError:
+            raise ExtensionError(f"{name} is in the lock and not installed") from None
+    return table(["package", "version", "licence"], rows, "lll")
+
+
+def times(source: Path) -> str:
+    """Tabulate how long each chapter took."""
+    with (source / "_data" / "times.csv").open(encoding="utf-8", newline="") as file:
+        entries = list(csv.DictReader(file))
+    rows: list[list[object]] = [[f"{{doc}}`{e['chapter']}`", e["seconds"]] for e in entries]
+    rows.append(["**all chapters**", sum(int(e["seconds"]) for e in entries)])
+    machines = sorted({f"Python {e['python']} and {e['cores']} cores" for e in entries})
+    return f"Measured with {'; '.join(machines)}.\n\n" + table(["chapter", "time [s]"], rows, "lr")
+
+
+class Generated(SphinxDirective):
+    """A directive whose content is Markdown made by a function of this file."""
+
+    optional_arguments = 1
+
+    def markdown(self) -> str:
+        """Make the content."""
+        source = Path(self.env.srcdir)
+        if self.name == "packages":
+            return packages(source.parent, self.arguments[0])
+        return times(source) if self.name == "times" else verdicts()
+
+    def run(self) -> list[nodes.Node]:
+        """Parse it in place."""
+        made = nodes.Element()
+        lines = StringList(self.markdown().splitlines(), self.env.docname)
+        self.state.nested_parse(lines, self.content_offset, made)
+        return made.children
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    for name in ("verdicts", "packages", "times"):
+        app.add_directive(name, Generated)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
