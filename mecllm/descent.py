@@ -223,8 +223,13 @@ class _Outlook:
         amount = np.stack(amounts)
         home = current.decision.association[pairs.users]
         stays = pairs.servers == home
-        own = np.full((3, network.users), np.inf)
+        own = np.empty((3, network.users))
         own[:, pairs.users[stays]] = cost[stays], *amount[:, stays]
+        # Who was put where no pair leads, so that no server is empty, is looked up.
+        away = np.ones(network.users, dtype=bool)
+        away[pairs.users[stays]] = False
+        users = np.flatnonzero(away)
+        own[:, users] = PairCosts.of(network, users, current.decision.association[users]).at(prices)
         there = own[:, pairs.users]
         reduced = np.where(stays, np.inf, cost - there[0])
         # A price moves against the amount with an elasticity of about a half: for the bandwidth
