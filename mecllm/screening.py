@@ -61,7 +61,7 @@ def candidates(network: Network, prices: Prices, reach: float, most: int | None 
     def look(block: slice) -> Pairs:
         parts = list(screen.blocks(np.arange(network.users)[block], first))
         users, servers = (np.concatenate(part) for part in zip(*parts, strict=True))
-        order = np.argsort(users, kind="stable")
+        order = np.lexsort((servers, users))
         return Pairs(users[order], servers[order])
 
     found = _spread(look, network.users, size)

@@ -139,7 +139,8 @@ def _nodes(low: Array, high: Array, count: int) -> Array:
     if np.any(low < 0):
         return low + share * (high - low)
     # From a price of zero the first cell reaches to a share of the last that others start at.
-    start = np.where(low > 0, low, high / np.max(high[low > 0] / low[low > 0], initial=100.0))
+    widest = np.max(high[low > 0] / low[low > 0], initial=100.0)
+    start = np.where(low > 0, low, high / widest)
     nodes = start * (high / start) ** share
     nodes[0] = low
     return nodes
@@ -157,7 +158,8 @@ def _shared_nodes(kind: IntArray, low: Array, high: Array, count: int) -> Array:
         positive = low > 0
         floor = np.full(kinds, np.inf)
         np.minimum.at(floor, kind[positive], low[positive])
-        wider = np.log(most[kind] / floor[kind])[positive] / np.log(high / low)[positive]
+        own = kind[positive]
+        wider = np.log(most[own] / floor[own]) / np.log(high[positive] / low[positive])
     factor = float(np.max(wider, initial=1.0))
     return _nodes(least, most, int(np.ceil((count - 1) * min(factor, WIDEST))) + 1)
 
