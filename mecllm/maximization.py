@@ -59,11 +59,12 @@ class Round:
 # A cost grows at most as fast as the prices: a pair beyond box² - 1 of the best cannot become the
 # best within the box. The reach of the last round is that far.
 COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 20, (0.03, 0.01), 6))
-FINE = Round(1.2, 0.2, 16, (0.003, 0.001), 4)
-# With more users the last round would take a third of the time; the bound is 1e-5 off without it.
+FINE = Round(1.35, 0.3, 20, (0.003, 0.001), 5)
+# With more users the last round would take a third of the time; the bound is 1e-4 off without it.
 FINEST, FINEST_USERS = Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
 # A round after which more than this share of the prices is at a limit of its box is done again from
-# there, at most so many times.
+# there, at most so many times; but only where all servers are kept: otherwise prices wander towards
+# where the pairs left out would have held them back.
 STUCK, REPEATS = 0.01, 10
 # A price nearer than this to a limit, in widths of the box, is at it.
 AT_LIMIT = 1e-6
@@ -83,7 +84,7 @@ def dual_prices(network: Network) -> Prices:
     for step in (FINE, FINEST) if network.users <= FINEST_USERS else (FINE,):
         for _ in range(REPEATS):
             prices, stuck = _round(network, prices, step)
-            if stuck <= STUCK:
+            if stuck <= STUCK or step.most < network.servers:
                 break
     return prices
 
