@@ -32,11 +32,14 @@ def test_readme_names_the_packages():
     assert f"`apt-get install --no-install-recommends {' '.join(pdf.DEBIAN)}`" in text
 
 
-FAKE = """#!{python}
+# By way of the shell, as the path of an interpreter may hold a space.
+FAKE = """#!/bin/sh
+exec "{python}" - <<'END'
 import pathlib, sys
 pathlib.Path("book.log").write_text({log!r})
 pathlib.Path("book.pdf").write_text("printed")
 sys.exit({code})
+END
 """
 
 

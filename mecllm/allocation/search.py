@@ -47,7 +47,12 @@ class Split:
 
 def improved(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split:
     """Change α until no change tried lowers the cost of any group, or its gap is negligible."""
-    best = _alike(work, groups, capacity, equal, best)
+    found = _settled(work, groups, capacity, equal, best)
+    alike = _alike(work, groups, capacity, equal, found)
+    return found if alike is found else _settled(work, groups, capacity, equal, alike)
+
+
+def _settled(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split:
     for _ in range(MAX_ROUNDS):
         found = _round(work, groups, capacity, equal, best)
         if found is None:
