@@ -21,7 +21,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from mecllm.allocation import Allocation, allocate
-from mecllm.association import fill_empty, greedy
+from mecllm.association import greedy
 from mecllm.errors import SolverError
 from mecllm.methods import solve
 from mecllm.model import evaluate
@@ -29,7 +29,7 @@ from mecllm.network import Network
 from mecllm.pricing import priced
 from mecllm.scenario import Scenario
 from mecllm.transform import fractional_programming, round_layers
-from mecllm.two_step import chi_problem, chi_step
+from mecllm.two_step import associations, chi_problem, chi_step
 
 TRACKS = {"literal": "paper", "repaired": "repaired"}
 # Ten seeds, so that a geometric mean says something.
@@ -91,8 +91,7 @@ def one_step(network: Network, binary: bool) -> Allocation:
         points = [polytope.minimise(costs, binary=True)]
     else:
         points = [attempt.point for attempt in chi_step(network, start.decision)]
-    found = [point.reshape(network.users, -1).argmax(axis=1) for point in points]
-    tried = [allocate(network, fill_empty(network, chi)) for chi in found]
+    tried = [allocate(network, chi) for chi in associations(network, points)]
     return min([start, *tried], key=lambda allocation: allocation.objective)
 
 

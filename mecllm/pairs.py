@@ -96,3 +96,8 @@ class PairCosts(Pairs):
         """Keep only those α that are best at a price of the clock between two (K,) of one sign."""
         ends = [self.work.best_layers(price, self.low, self.high)[0] for price in (one, two)]
         return replace(self, low=np.minimum(*ends), high=np.maximum(*ends))
+
+
+def blocks(count: int, size: int) -> list[slice]:
+    """Cut a range of pairs or users into slices of at most a size."""
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

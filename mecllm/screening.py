@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from mecllm.allocation import Uplink, Work
+from mecllm.allocation.communication import LEAST_PRICE
 from mecllm.gain import DistanceGain
 from mecllm.network import Array, IntArray, Network
-from mecllm.pairs import PairCosts, Pairs, Prices
+from mecllm.pairs import PairCosts, Pairs, Prices, blocks
 
 # Pairs in one block: 250,000 doubles are 2 MB an array.
 BLOCK = 250_000
@@ -27,8 +28,6 @@ BLOCK = 250_000
 FIRST, FACTOR = 32, 2
 # Servers are put into this many classes, of which the best traits bound the cost of the layers.
 CLASSES = 8
-# What stands for a price of zero in logarithms.
-LEAST_PRICE = 1e-200
 
 
 def near(network: Network, prices: Prices, reach: float) -> tuple[Pairs, Array]:
@@ -59,7 +58,7 @@ def candidates(network: Network, prices: Prices, reach: float, most: int | None 
     size = max(1, BLOCK // min(first, network.servers))
 
     def look(block: slice) -> Pairs:
-        parts = list(screen.blocks(np.arange(network.users)[block], first))
+        parts = list(screen.pairs(np.arange(network.users)[block], first))
         users, servers = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort((servers, users))
         return Pairs(users[order], servers[order])
@@ -76,9 +75,8 @@ def _spread(work: Callable[[slice], Any], count: int, size: int) -> list[Any]:
 
     NumPy works outside the interpreter's lock.
     """
-    slices = [slice(first, min(first + size, count)) for first in range(0, count, size)]
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(work, slices))
+        return list(pool.map(work, blocks(count, size)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ class _Screen:
     reach: float
     most: int | None
 
-    def blocks(self, users: IntArray, count: int) -> Iterator[tuple[IntArray, IntArray]]:
+    def pairs(self, users: IntArray, count: int) -> Iterator[tuple[IntArray, IntArray]]:
         """Pairs of some users; who needs more than `count` servers comes with those who do."""
         network = self.network
         while len(users):

@@ -14,7 +14,7 @@ import numpy as np
 
 from mecllm.allocation import Work
 from mecllm.network import Array, IntArray, Network
-from mecllm.pairs import PairCosts, Pairs, Prices
+from mecllm.pairs import PairCosts, Pairs, Prices, blocks
 
 # Pairs tabulated at a time: their arrays fit the processor's cache.
 BLOCK = 20_000
@@ -67,7 +67,7 @@ class CubicTable:
         share, inverse = (price - left) / width, 1 / width
         offset = cell * (self.cubics.shape[1] // (len(nodes) - 1))
         value, slope = np.empty((2, len(servers)))
-        for block in _blocks(len(servers)):
+        for block in blocks(len(servers), BLOCK):
             server = servers[block]
             place = offset[server] + self.column[block]
             c0, c1, c2, c3 = (np.take(power, place) for power in self.cubics)
@@ -103,7 +103,7 @@ class CostTables:
 
 def _upload_table(network: Network, pairs: Pairs, prices: Array) -> CubicTable:
     ends = np.empty((2, len(prices), len(pairs.users)))
-    for block in _blocks(len(pairs.users)):
+    for block in blocks(len(pairs.users), BLOCK):
         costs = PairCosts.of(network, pairs.users[block], pairs.servers[block])
         for i, price in enumerate(prices):
             ends[:, i, block] = costs.upload(price[pairs.servers[block]])
@@ -120,7 +120,7 @@ def _layers_table(
     rows, column = np.unique(pairs.users * len(first) + kind[pairs.servers], return_inverse=True)
     users, chip = np.divmod(rows, len(first))
     ends = np.empty((2, len(prices), len(rows)))
-    for block in _blocks(len(rows)):
+    for block in blocks(len(rows), BLOCK):
         work = Work.of(network, users[block], first[chip[block]])
         own = prices[:, chip[block]]
         least, most = np.ones_like(chip[block]), np.full_like(chip[block], network.layers - 1)
@@ -162,7 +162,3 @@ def _shared_nodes(kind: IntArray, low: Array, high: Array, count: int) -> Array:
         wider = np.log(most[own] / floor[own]) / np.log(high[positive] / low[positive])
     factor = float(np.max(wider, initial=1.0))
     return _nodes(least, most, int(np.ceil((count - 1) * min(factor, WIDEST))) + 1)
-
-
-def _blocks(count: int) -> list[slice]:
-    return [slice(first, min(first + BLOCK, count)) for first in range(0, count, BLOCK)]

@@ -10,6 +10,7 @@ association that lowers H is kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,9 +123,14 @@ def chi_step(network: Network, decision: Decision, at_most: bool = True) -> tupl
     )
 
 
+def associations(network: Network, points: Sequence[Array]) -> IntArray:
+    """Distinct associations (T, N) that points (NM,) of the χ-step round to."""
+    largest = [point.reshape(network.users, -1).argmax(axis=1) for point in points]
+    return np.unique([fill_empty(network, chi) for chi in largest], axis=0)
+
+
 def _best(network: Network, decision: Decision, tried: tuple[CCCP, ...]) -> IntArray | None:
     """Of the associations that CCCP proposes the one that costs least, None if it is no new one."""
-    points = [attempt.point.reshape(network.users, -1) for attempt in tried]
-    rounded = np.unique([fill_empty(network, point.argmax(axis=1)) for point in points], axis=0)
+    rounded = associations(network, [attempt.point for attempt in tried])
     new = [chi for chi in rounded if np.any(chi != decision.association)]
     return min(new, key=lambda chi: allocate(network, chi).objective) if new else None
