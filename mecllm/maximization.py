@@ -58,8 +58,8 @@ class Round:
 
 # A cost grows at most as fast as the prices: a pair beyond box² - 1 of the best cannot become the
 # best within the box. The reach of the last round is that far.
-COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 20, (0.03, 0.01), 6))
-FINE = Round(1.35, 0.3, 20, (0.003, 0.001), 5)
+COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 40, (0.03, 0.01), 6))
+FINE = Round(1.35, 0.15, 10, (0.003, 0.001), 5)
 # With more users the last round would take a third of the time; the bound is 1e-4 off without it.
 FINEST, FINEST_USERS = Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
 # A round after which more than this share of the prices is at a limit of its box is done again from
@@ -115,7 +115,9 @@ def maximize(
     """
     servers = network.servers
     capacity = np.concatenate([network.bandwidth_max, network.server_frequency_max])
-    price, unit = np.concatenate([start.bandwidth, start.frequency]), _units(network, start)
+    price = np.concatenate([start.bandwidth, start.frequency])
+    # Half the price of an amount squared is about the curvature: steps are alike in all directions.
+    unit = np.sqrt(_units(network, start) / capacity)
     best, best_value = price / unit, -np.inf
     scale = float(np.mean(np.abs(pairs.least(costs(start)[0]))))
 

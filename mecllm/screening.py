@@ -26,8 +26,8 @@ from mecllm.pairs import PairCosts, Pairs, Prices, blocks
 BLOCK = 250_000
 # Servers asked for first, where only the nearest are, and how many times as many the next time.
 FIRST, FACTOR = 32, 2
-# Servers are put into this many classes, of which the best traits bound the cost of the layers.
-CLASSES = 8
+# Kinds of chips that are told apart, and prices at which the cost of the layers of each is known.
+KINDS, NODES = 8, 8
 
 
 def near(network: Network, prices: Prices, reach: float) -> tuple[Pairs, Array]:
@@ -91,10 +91,10 @@ class _Screen:
         network = self.network
         while len(users):
             servers = self._nearest(users, count)
-            floor = self._layers_floor(users)
             gain = network.gain[users[:, None], servers]
+            layers = self._layers_at_nodes(users)
             quick = self._upload_floor(users, gain, self.prices.bandwidth[servers])
-            quick = quick + np.take_along_axis(floor, self.kinds[servers], axis=1)
+            quick = quick + self._layers_floor(layers, servers)
             likely = np.take_along_axis(servers, np.argmin(quick, axis=1)[:, None], axis=1)[:, 0]
             best = PairCosts.of(network, users, likely).at(self.prices)[0]
             limit = best + self.reach * np.abs(best)
@@ -104,8 +104,9 @@ class _Screen:
             keep = quick <= limit[:, None]
             if servers.shape[1] < network.servers:
                 # Whoever is not asked for is heard at most as well as the worst of these.
-                rest = self._upload_floor(users, gain.min(axis=1)[:, None], self._class_prices[0])
-                more = np.min(rest + floor, axis=1) <= limit
+                bandwidth_price, node = self._cells
+                rest = self._upload_floor(users, gain.min(axis=1)[:, None], bandwidth_price)
+                more = np.min(rest + layers[:, node], axis=1) <= limit
                 keep[more] = False
             else:
                 more = np.zeros(len(users), dtype=bool)
@@ -120,38 +121,57 @@ class _Screen:
         return np.broadcast_to(np.arange(servers), (len(users), servers))
 
     @cached_property
-    def kinds(self) -> IntArray:
-        """Class (M,) of each server: like chips, like prices of the clock."""
+    def _kinds(self) -> IntArray:
+        """Kind (M,) of each server's chip; where there are too many, of chips like it."""
         network = self.network
-        count = min(CLASSES, network.servers)
-        order = np.lexsort((self.prices.frequency, network.server_throughput, network.server_kappa))
-        kinds = np.empty(network.servers, dtype=np.int64)
-        kinds[order] = np.arange(network.servers) * count // network.servers
-        return kinds
+        chips = (network.server_kappa, network.server_throughput, network.server_frequency_max)
+        kinds = np.unique(np.stack(chips), axis=1, return_inverse=True)[1]
+        most = int(kinds.max()) + 1
+        return kinds if most <= KINDS else kinds * KINDS // most
 
     @cached_property
-    def _class_prices(self) -> tuple[Array, Array]:
-        """Least λ and ν of each class."""
-        least = np.full((2, int(self.kinds.max()) + 1), np.inf)
-        np.minimum.at(least[0], self.kinds, self.prices.bandwidth)
-        np.minimum.at(least[1], self.kinds, self.prices.frequency)
-        return least[0], least[1]
+    def _nodes(self) -> Array:
+        """Prices ν (kinds, NODES) that have as many servers of a kind between them."""
+        level = np.linspace(0, 1, NODES)
+        own = (self.prices.frequency[self._kinds == kind] for kind in range(self._kinds.max() + 1))
+        return np.stack([np.quantile(price, level) for price in own])
+
+    @cached_property
+    def _place(self) -> tuple[IntArray, Array]:
+        """The node (M,) below each server's ν, counted over all kinds, and its share of the way."""
+        nodes, price = self._nodes[self._kinds], self.prices.frequency
+        cell = np.clip(np.sum(nodes <= price[:, None], axis=1) - 1, 0, NODES - 2)
+        left, right = (nodes[np.arange(len(price)), cell + i] for i in (0, 1))
+        share = (price - left) / np.where(right > left, right - left, 1.0)
+        return NODES * self._kinds + cell, share
+
+    @cached_property
+    def _cells(self) -> tuple[Array, IntArray]:
+        """Least λ of the servers above each node that has some, and those nodes."""
+        node, place = np.unique(self._place[0], return_inverse=True)
+        least = np.full(len(node), np.inf)
+        np.minimum.at(least, place, self.prices.bandwidth)
+        return least, node
 
     def _upload_floor(self, users: IntArray, gain: Array, price: Array) -> Array:
         """Lower bound on V at gains (n, k) and prices λ that broadcast with them."""
         uplink = Uplink.of(self.network, users[:, None], np.zeros((1, 1), dtype=np.int64))
         return uplink.least_lagrangian(np.log(np.maximum(price, LEAST_PRICE)), np.log(gain))
 
-    def _layers_floor(self, users: IntArray) -> Array:
-        """Lower bound (n, classes) on J: it rises with w, κ and ν and falls with the cap."""
-        network, kinds = self.network, self.kinds
-        least = self._class_prices[1]
-        count = len(least)
-        most, kappa = np.full((2, count), -np.inf), np.full(count, np.inf)
+    def _layers_floor(self, layers: Array, servers: IntArray) -> Array:
+        """Lower bound (n, k) on J, which is concave in ν and so above the chords between nodes."""
+        node, share = (x[servers] for x in self._place)
+        left, right = (np.take_along_axis(layers, node + i, axis=1) for i in (0, 1))
+        return left + share * (right - left)
+
+    def _layers_at_nodes(self, users: IntArray) -> Array:
+        """Lower bound (n, kinds · NODES) on J: it rises with w, κ and ν and falls with the cap."""
+        network, kinds, nodes = self.network, self._kinds, self._nodes
+        most, kappa = np.full((2, len(nodes)), -np.inf), np.full(len(nodes), np.inf)
         np.maximum.at(most[0], kinds, network.server_throughput)
         np.maximum.at(most[1], kinds, network.server_frequency_max)
         np.minimum.at(kappa, kinds, network.server_kappa)
-        row, kind = np.repeat(users, count), np.tile(np.arange(count), len(users))
+        row, kind = np.repeat(users, len(nodes)), np.tile(np.arange(len(nodes)), len(users))
         work = Work.of(network, row, np.zeros(len(row), dtype=np.int64))
         work = replace(
             work,
@@ -159,4 +179,4 @@ class _Screen:
             cap=most[1][kind],
             kappa=kappa[kind],
         )
-        return work.best_layers(least[kind])[2].reshape(len(users), count)
+        return work.at_nodes(nodes[kind].T)[0].T.reshape(len(users), -1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mecllm.allocation import Work
+from mecllm.hermite import hermite
 from mecllm.network import Array, IntArray, Network
 from mecllm.pairs import PairCosts, Pairs, Prices, blocks
 
@@ -52,10 +53,7 @@ class CubicTable:
         cubics = np.empty((4, len(nodes) - 1, len(own)))
         for cell, step in enumerate(np.diff(nodes, axis=0)):
             value, slope = ends[:, cell : cell + 2]
-            rise, slope = value[1] - value[0], slope * step[own]
-            cubics[0, cell], cubics[1, cell] = value[0], slope[0]
-            cubics[2, cell] = 3 * rise - 2 * slope[0] - slope[1]
-            cubics[3, cell] = slope[0] + slope[1] - 2 * rise
+            cubics[:, cell] = hermite(value, slope * step[own])[:, 0]
         return cls(kind, column, nodes, cubics.reshape(4, -1))
 
     def at(self, servers: IntArray, price: Array) -> tuple[Array, Array]:
@@ -122,14 +120,7 @@ def _layers_table(
     ends = np.empty((2, len(prices), len(rows)))
     for block in blocks(len(rows), BLOCK):
         work = Work.of(network, users[block], first[chip[block]])
-        own = prices[:, chip[block]]
-        least, most = np.ones_like(chip[block]), np.full_like(chip[block], network.layers - 1)
-        if np.all(own[0] * own[-1] >= 0):
-            # The best α rises with |ν|: those at the ends enclose those in between.
-            best = [work.best_layers(price)[0] for price in (own[0], own[-1])]
-            least, most = np.minimum(*best), np.maximum(*best)
-        for i, price in enumerate(own):
-            _, ends[1, i, block], ends[0, i, block] = work.best_layers(price, least, most)
+        ends[:, :, block] = work.at_nodes(prices[:, chip[block]])
     return CubicTable.of(kind, column, prices, chip, ends)
 
 

@@ -28,6 +28,8 @@ from mecllm.model import (
 from mecllm.network import Array, IntArray, Network
 
 MAX_STEPS = 60
+# Halley's steps are cubic, Newton's quadratic: after these the error is some 1e-15.
+LAST_STEP, LAST_MISS = 1e-5, 1e-7
 # Row-α combinations enumerated at a time; a dozen arrays of 12,000 doubles fit a cache of 2 MB.
 BLOCK = 12_000
 # Without a price of time a slower clock is always better and no slowest one exists. The solvers
@@ -178,6 +180,19 @@ class Work:
             )
         return layers, clock, value
 
+    def at_nodes(self, prices: Array) -> tuple[Array, Array]:
+        """Least cost and clock (Q, K) of each row at its own increasing prices (Q, K)."""
+        low: IntArray | int = 1
+        high: IntArray | None = None
+        if np.all(prices[0] * prices[-1] >= 0):
+            # The best α rises with |ν|: those at the ends enclose those in between.
+            ends = [self.best_layers(price)[0] for price in (prices[0], prices[-1])]
+            low, high = np.minimum(*ends), np.maximum(*ends)
+        clock, least = np.empty((2, *prices.shape))
+        for i, price in enumerate(prices):
+            _, clock[i], least[i] = self.best_layers(price, low, high)
+        return least, clock
+
     def _enumerate(
         self, price: Array, first: IntArray, last: IntArray
     ) -> tuple[IntArray, Array, Array]:
@@ -266,25 +281,29 @@ def share_clock(
     scaled = np.clip(scaled, *ends)
     for _ in range(MAX_STEPS):
         unit = _cubic(scaled[spread] / cycles)
+        give = -(unit**3) / (unit**3 + 2) / cycles
         mean = np.where(used, groups.total(unit) / count, 1.0)
-        slope = -groups.total(unit**3 / (unit**3 + 2) / cycles) / count
+        slope = np.where(used, groups.total(give) / count, 1.0)
         # mean^-2 is almost linear in a positive price, the mean itself in a negative one.
         miss = np.where(level > 0, (mean**3 / target**2 - mean) / 2, mean - target)
-        step = np.where(used, -miss / np.where(used, slope, 1.0), 0.0)
-        scaled = np.clip(scaled + step, *ends)
-        if np.max(np.abs(mean / target - 1), initial=0.0) < 1e-14:
+        step = np.clip(scaled - miss / slope, *ends) - scaled
+        scaled = scaled + step
+        if np.abs(mean / target - 1).max(initial=0.0) < LAST_MISS:
             break
+    # The slopes carry the clocks along with the last step.
+    unit, mean = unit + (give * step[spread]), mean + slope * step
     clock = unit * (free * np.where(used, target / mean, 1.0))[spread]
     return clock, scaled * work.delay / np.where(size, free, 1.0) ** 2
 
 
 def _cubic(eta: Array) -> Array:
-    """Positive root of t³ + η t² = 1, by Newton's method from its right, where it is convex."""
+    """Positive root of t³ + η t² = 1, by Halley's method."""
     up = np.maximum(eta, 0.0)
-    t = np.where(eta >= 0, 1 / np.sqrt(up + 1 / np.sqrt(up + 1)), 1 - np.minimum(eta, 0.0))
+    t = 1 / np.sqrt(up + 1 / np.sqrt(up + 1)) - np.minimum(eta, 0.0)
     for _ in range(MAX_STEPS):
-        step = (t + eta - 1 / t**2) / (3 + 2 * eta / t)
+        value, slope = (t + eta) * t**2 - 1, (3 * t + 2 * eta) * t
+        step = value * slope / (slope**2 - value * (3 * t + eta))
         t = t - step
-        if t.size == 0 or np.max(np.abs(step) / t) < 1e-9:
+        if np.all(np.abs(step) < LAST_STEP * t):
             break
     return t

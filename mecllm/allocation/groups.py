@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +39,12 @@ class Groups:
         """One group a server, as an association (N,) has them."""
         return cls(np.arange(len(association)), association, np.arange(servers))
 
-    @property
+    @cached_property
     def server(self) -> IntArray:
         """Server (K,) of each row."""
         return self.servers[self.index]
 
-    @property
+    @cached_property
     def size(self) -> IntArray:
         """Number (G,) of rows of each group."""
         return np.bincount(self.index, minlength=len(self.servers))

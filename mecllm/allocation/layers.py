@@ -34,8 +34,11 @@ def split_layers(
     search : bool
         Whether to run that local search.
     """
-    ends = _bracket(work, groups, capacity, equal)
-    clock, price = share_clock(work, groups, ends.layers[0], capacity, equal)
+    unpriced = work.best_unpriced()
+    clock, price = share_clock(work, groups, unpriced[0], capacity, equal)
+    ends = _bracket(work, groups, capacity, equal, unpriced, price)
+    if np.any(ends.layers[0] != unpriced[0]):
+        clock, price = share_clock(work, groups, ends.layers[0], capacity, equal)
     value = groups.total(work.cost(ends.layers[0], clock))
     top = np.argmax(ends.value, axis=0)
     place = np.arange(len(capacity))
@@ -104,17 +107,31 @@ class _Ends:
         return self.price[0] + share * (self.price[1] - self.price[0])
 
 
-def _bracket(work: Work, groups: Groups, capacity: Array, equal: bool) -> _Ends:
+def _bracket(
+    work: Work,
+    groups: Groups,
+    capacity: Array,
+    equal: bool,
+    unpriced: tuple[IntArray, Array, Array],
+    filling: Array,
+) -> _Ends:
     """Enclose the price that maximises the dual, until both ends have one α or are as good.
 
     α rises with |ν| and the clocks move with R against it, so that the price at which the α of one
     end would fill the server lies at the other end's side of the best price. That opens the
     bracket, and closes it where both ends come to one α. In between, the slope is nearly straight
     where many rows share a server; and tangents meet close to a kink, where few do.
+
+    Parameters
+    ----------
+    unpriced : tuple of array (K,)
+        What `Work.best_unpriced` found.
+    filling : array (G,)
+        Price at which the α found there would fill the server.
     """
     spread, count = groups.index, len(capacity)
     zero = np.zeros(count)
-    layers, clock, least = work.best_unpriced()
+    layers, clock, least = unpriced
     slope = groups.total(clock) - capacity
     ends = _Ends(*(np.stack([x, x]) for x in (zero, groups.total(least), slope, layers)))
     if work.delay == 0 and (work.energy == 0 or not equal):
@@ -129,13 +146,10 @@ def _bracket(work: Work, groups: Groups, capacity: Array, equal: bool) -> _Ends:
             break
         part, own = work.take(rows), Groups(groups.users[rows], spread[rows], groups.servers)
         if step == 0:
-            trial = share_clock(part, own, layers[rows], capacity, equal)[1]
+            trial, low, high = filling, layers[rows], np.full(len(rows), work.layers - 1)
         else:
             kink = step % TANGENTS_EVERY == 0
             trial = ends.meeting()[0] if kink else ends.crossing(capacity, stayed)
-        if step == 0:
-            low, high = layers[rows], np.full(len(rows), work.layers - 1)
-        else:
             low, high = np.sort(ends.layers[:, rows], axis=0)
             inside = (trial > ends.price[0]) & (trial < ends.price[1])
             trial = np.where(inside, trial, ends.price.mean(axis=0))
