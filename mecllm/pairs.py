@@ -53,21 +53,20 @@ class PairCosts(Pairs):
     ----------
     uplink, work : Uplink, Work
         Constants of the pairs.
-    low, high : int array (K,)
+    low, high : int array (K,), optional
         Bounds on the best α of the pair.
     """
 
     uplink: Uplink
     work: Work
-    low: IntArray
-    high: IntArray
+    low: IntArray | None = None
+    high: IntArray | None = None
 
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> PairCosts:
         """Pairs in the order of their users, with every α open."""
-        one = np.ones(len(users), dtype=np.int64)
         uplink, work = Uplink.of(network, users, servers), Work.of(network, users, servers)
-        return cls(users, servers, uplink, work, one, one * (network.layers - 1))
+        return cls(users, servers, uplink, work)
 
     @classmethod
     def every(cls, network: Network) -> PairCosts:
@@ -96,8 +95,3 @@ class PairCosts(Pairs):
         """Keep only those α that are best at a price of the clock between two (K,) of one sign."""
         ends = [self.work.best_layers(price, self.low, self.high)[0] for price in (one, two)]
         return replace(self, low=np.minimum(*ends), high=np.maximum(*ends))
-
-
-def blocks(count: int, size: int) -> list[slice]:
-    """Cut a range of pairs or users into slices of at most a size."""
-    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

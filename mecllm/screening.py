@@ -18,9 +18,10 @@ import numpy as np
 
 from mecllm.allocation import Uplink, Work
 from mecllm.allocation.communication import LEAST_PRICE
+from mecllm.arrays import blocks
 from mecllm.gain import DistanceGain
 from mecllm.network import Array, IntArray, Network
-from mecllm.pairs import PairCosts, Pairs, Prices, blocks
+from mecllm.pairs import PairCosts, Pairs, Prices
 
 # Pairs in one block: 250,000 doubles are 2 MB an array.
 BLOCK = 250_000

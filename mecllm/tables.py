@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mecllm.allocation import Work
-from mecllm.hermite import hermite
+from mecllm.arrays import blocks, hermite
 from mecllm.network import Array, IntArray, Network
-from mecllm.pairs import PairCosts, Pairs, Prices, blocks
+from mecllm.pairs import PairCosts, Pairs, Prices
 
 # Pairs tabulated at a time: their arrays fit the processor's cache.
 BLOCK = 20_000

@@ -14,13 +14,14 @@ signal-to-noise ratios of 1e-12 as of 1e12.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from mecllm.allocation.groups import Groups
 from mecllm.allocation.logarithm import (
-    LAST_STEP,
     MAX_STEPS,
     curvature,
     free_price,
@@ -35,6 +36,8 @@ from mecllm.network import Array, IntArray, Network
 # A price of zero asks for unlimited bandwidth. This one asks for an astronomic but finite one, at a
 # value that differs from the limit by less than rounding.
 LEAST_PRICE = 1e-200
+# Elasticities change by at most 0.01 of a step in ln λ: one of this size leaves an error of 1e-11.
+LAST_PRICE_STEP = 2e-5
 # ln of the tabulated value has a second derivative below 1/4; on 4096 cells over a range of 200
 # linear interpolation errs by less than (200/4096)²/32 = 8e-5.
 TABLE_SLACK = 1e-4
@@ -112,7 +115,8 @@ class Uplink:
                 - np.log(bandwidth)
             )
         u = root(log_ratio, free_ratio)
-        return np.clip(self._free_power(u), self.power_min, self.power_max)
+        power = self._free_power(u, curvature(u))
+        return np.minimum(np.maximum(power, self.power_min), self.power_max)
 
     def demand(self, price: Array) -> tuple[Array, Array, Array]:
         """Bandwidth [Hz] and power [W] that minimise cost + price * bandwidth, and elasticity.
@@ -120,33 +124,30 @@ class Uplink:
         Parameters
         ----------
         price : array
-            λ [1/Hz], broadcasts with the pairs.
+            λ [1/Hz], one a pair.
 
         Returns
         -------
         bandwidth, power, elasticity : array
             b(λ), p and d ln b / d ln λ, which lies in [-2/3, -1/2] at every signal-to-noise ratio.
         """
-        log_price = np.log(np.maximum(price, LEAST_PRICE))
-        log_unit = np.log(self.noise) - np.log(self.gain)
-        log_bit = np.log(self.payload) + np.log(np.log(2))
+        level = np.log(np.maximum(price, LEAST_PRICE)) + self._log_scale
         if self.delay == 0 or self.energy == 0:
             power = self._power_at_a_bound()
-            bandwidth, elasticity = self._demand_at(power, log_price, log_unit, log_bit)
-            return bandwidth, np.broadcast_to(power, bandwidth.shape), elasticity
-        log_scale = log_price + np.log(self.delay) - 2 * np.log(self.energy)
-        target = log_scale - log_bit - 2 * log_unit
-        u = root(target, free_price)
+            bandwidth, elasticity = self._demand_at(power, level, self._log_unit)
+            return bandwidth, power, elasticity
+        log_ratio = math.log(self.delay / self.energy)
+        u = root(level + (log_ratio - math.log(self.energy)), free_price)
         curve = curvature(u)
-        power = self._free_power(u)
-        log_bandwidth = np.log(self.delay / self.energy) - log_unit - log_free_ratio(u, curve)
-        bandwidth, elasticity = np.exp(log_bandwidth), -1 / (2 - curve)
-        bound = (power > self.power_max) | (power < self.power_min)
-        if np.any(bound):
-            power = np.clip(power, self.power_min, self.power_max)
-            shape = bandwidth.shape
-            parts = (np.broadcast_to(a, shape)[bound] for a in (log_price, log_unit, log_bit))
-            bandwidth[bound], elasticity[bound] = self._demand_at(power[bound], *parts)
+        power = self._free_power(u, curve)
+        bandwidth = np.exp(log_ratio - self._log_unit - log_free_ratio(u, curve))
+        elasticity = -1 / (2 - curve)
+        stopped = np.flatnonzero((power > self.power_max) | (power < self.power_min))
+        if len(stopped):
+            power = np.minimum(np.maximum(power, self.power_min), self.power_max)
+            bandwidth[stopped], elasticity[stopped] = self._demand_at(
+                power[stopped], level[stopped], self._log_unit[stopped]
+            )
         return bandwidth, power, elasticity
 
     def least_lagrangian(self, log_price: Array, log_gain: Array) -> Array:
@@ -188,18 +189,26 @@ class Uplink:
         chosen = self.power_min if self.delay == 0 else self.power_max
         return np.broadcast_to(chosen, np.broadcast_shapes(chosen.shape, self.gain.shape))
 
-    def _free_power(self, u: Array) -> Array:
-        return self.delay / self.energy * -np.expm1(-u) / (u**2 * curvature(u))
+    def _free_power(self, u: Array, curve: Array) -> Array:
+        return self.delay / self.energy * -np.expm1(-u) / (u**2 * curve)
 
-    def _demand_at(
-        self, power: Array, log_price: Array, log_unit: Array, log_bit: Array
-    ) -> tuple[Array, Array]:
-        log_reach = np.log(power) - log_unit
-        target = log_price + 2 * log_reach - log_bit - np.log(self.delay + self.energy * power)
+    @cached_property
+    def _log_unit(self) -> Array:
+        """Ln of σ²/g."""
+        return math.log(self.noise) - np.log(self.gain)
+
+    @cached_property
+    def _log_scale(self) -> Array:
+        """Ln of g²/(σ⁴ s ln 2)."""
+        return -2 * self._log_unit - np.log(self.payload * math.log(2))
+
+    def _demand_at(self, power: Array, level: Array, log_unit: Array) -> tuple[Array, Array]:
+        """Bandwidth and elasticity (K,) at a power, from ln of λ g²/(σ⁴ s ln 2) and of σ²/g."""
+        log_power = np.log(power)
+        target = level + 2 * log_power - np.log(self.delay + self.energy * power)
         u = root(target, stopped_price)
-        slope = stopped_price(u)[1]
-        bandwidth = np.exp(log_reach - u - np.log(-np.expm1(-u)))
-        return bandwidth, u / np.expm1(-u) / slope
+        fall, slope = np.expm1(-u), stopped_price(u)[1]
+        return np.exp(log_power - log_unit - u) / -fall, u / fall / slope
 
 
 def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Array, Array]:
@@ -240,7 +249,9 @@ def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Ar
         # Slopes stay within [-2/3, -1/2], so the step cannot overshoot by more than a third.
         step = np.log(capacity / total) / slope
         log_price = log_price + step
-        if np.max(np.abs(step)) < LAST_STEP:
+        if np.abs(step).max() < LAST_PRICE_STEP:
             break
-    price = np.where(size, np.exp(log_price), 0.0)
-    return bandwidth * (capacity / total)[groups.index], price
+    # The elasticities carry the bandwidths along with the last step.
+    bandwidth = bandwidth * np.exp(elasticity * step[groups.index])
+    total = np.where(size, groups.total(bandwidth), capacity)
+    return bandwidth * (capacity / total)[groups.index], np.where(size, np.exp(log_price), 0.0)

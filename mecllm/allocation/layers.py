@@ -146,7 +146,7 @@ def _bracket(
             break
         part, own = work.take(rows), Groups(groups.users[rows], spread[rows], groups.servers)
         if step == 0:
-            trial, low, high = filling, layers[rows], np.full(len(rows), work.layers - 1)
+            trial, low, high = filling, None, None
         else:
             kink = step % TANGENTS_EVERY == 0
             trial = ends.meeting()[0] if kink else ends.crossing(capacity, stayed)

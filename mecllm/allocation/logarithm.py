@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from mecllm.hermite import hermite
+from mecllm.arrays import hermite
 from mecllm.network import Array
 
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14. From the table one is needed,
