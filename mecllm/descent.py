@@ -9,7 +9,7 @@ ones that promise most are tried first, what a server's price gives way being ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,35 +95,40 @@ def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = 
         Never worse than the start.
     """
     pairs = PairCosts.every(network) if pairs is None else pairs
-    large = network.users > LARGE
-    servers = _Servers(network, allocation.decision.local_layers if large else None)
-    best, together = allocation, True
+    solved = _Servers(network)
+
+    def move(current: Allocation) -> IntArray | None:
+        return _together(network, current, pairs)
+
+    def improve(current: Allocation) -> IntArray | None:
+        large = network.users > LARGE
+        servers = _Servers(network, current.decision.local_layers) if large else solved
+        return _improve(network, current, pairs, servers)
+
+    return _repeated(network, _repeated(network, allocation, move), improve)
+
+
+def _repeated(
+    network: Network, best: Allocation, step: Callable[[Allocation], IntArray | None]
+) -> Allocation:
+    """Take the associations that a step proposes as long as they lower the objective enough."""
+    enough = LARGE_DESCENT if network.users > LARGE else LEAST_DESCENT
     for _ in range(MAX_ROUNDS):
-        outlook = _Outlook.of(network, best, pairs)
-        if together:
-            association = _together(network, best, outlook, pairs)
-        else:
-            association = _improve(network, best, outlook, pairs, servers)
-        if association is None and not together:
+        association = step(best)
+        if association is None or best.objective == 0:
             break
-        trial = best if association is None else allocate(network, association)
-        gained = 1 - trial.objective / best.objective if best.objective else 0.0
-        enough = LARGE_DESCENT if large else LEAST_DESCENT
+        trial = allocate(network, association)
+        gained = 1 - trial.objective / best.objective
         if gained > LEAST_DESCENT:
             best = trial
-            if large:
-                servers = _Servers(network, trial.decision.local_layers)
         if gained < enough:
-            if not together:
-                break
-            together = False
+            break
     return best
 
 
-def _together(
-    network: Network, current: Allocation, outlook: _Outlook, pairs: PairCosts
-) -> IntArray | None:
+def _together(network: Network, current: Allocation, pairs: PairCosts) -> IntArray | None:
     """Make many moves at once, as long as the next is expected to pay after those before it."""
+    outlook = _Outlook.of(network, current, pairs)
     slack = current.objective - current.lower_bound
     open_ = np.flatnonzero(outlook.reduced < slack)
     open_ = open_[np.argsort(outlook.reduced[open_], kind="stable")]
@@ -151,12 +156,10 @@ def _together(
 
 
 def _improve(
-    network: Network,
-    current: Allocation,
-    outlook: _Outlook,
-    pairs: PairCosts,
-    servers: _Servers,
+    network: Network, current: Allocation, pairs: PairCosts, servers: _Servers
 ) -> IntArray | None:
+    """Make those of the most promising moves and swaps that pay, on servers that differ."""
+    outlook = _Outlook.of(network, current, pairs)
     association = current.decision.association
     order = np.argsort(association, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(association, minlength=network.servers))[:-1])
@@ -253,7 +256,7 @@ def _moves(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Mov
     expected = outlook.reduced[open_]
     expected = expected + outlook.strain(pairs.servers[open_], outlook.amount[:, open_])
     expected = expected + outlook.strain(outlook.home[open_], outlook.own[:, open_])
-    chosen = open_[_smallest(expected, _most(current))]
+    chosen = open_[_promising(current, expected)]
     return [((int(pairs.users[i]), int(pairs.servers[i])),) for i in chosen]
 
 
@@ -279,7 +282,7 @@ def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Mov
     for into, out in ((one, two), (two, one)):
         change = outlook.amount[:, into] - outlook.own[:, out]
         expected = expected + outlook.strain(pairs.servers[into], change)
-    chosen = _smallest(expected, _most(current))
+    chosen = _promising(current, expected)
     return [
         (
             (int(pairs.users[one[i]]), int(pairs.servers[one[i]])),
@@ -289,11 +292,9 @@ def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Mov
     ]
 
 
-def _smallest(amount: Array, most: int) -> IntArray:
-    return np.argsort(amount, kind="stable")[:most]
-
-
-def _most(current: Allocation) -> int:
+def _promising(current: Allocation, expected: Array) -> IntArray:
+    """Places of the least amounts, as many as a round has time for."""
     servers = len(current.bandwidth_price)
     rows = 2 * len(current.decision.association) / servers
-    return max(int(TRIAL_ROWS / max(rows, 1)), TRIALS_PER_SERVER * servers)
+    most = max(int(TRIAL_ROWS / max(rows, 1)), TRIALS_PER_SERVER * servers)
+    return np.argsort(expected, kind="stable")[:most]

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mecllm.allocation import allocate
+from mecllm.dual import lower_bound
 from mecllm.gain import DistanceGain
 from mecllm.network import PER_USER, Array, Network
 from mecllm.pairs import PairCosts, Pairs, Prices
@@ -43,7 +44,7 @@ class Round:
         Pairs kept: dearer than the user's best by at most this share of it.
     most : int
         Pairs kept of a user. With few the first round would never see the servers whose prices
-        have to fall.
+        have to fall, and at a high temperature users would lean on fewer servers than they have.
     temperatures : tuple of float
     nodes : int
         Prices of a table. Cubic pieces over a factor of 2 err by 1e-3 of a cost, of 1.2 by 1e-6.
@@ -56,16 +57,15 @@ class Round:
     nodes: int
 
 
-# A cost grows at most as fast as the prices: a pair beyond box² - 1 of the best cannot become the
-# best within the box. The reach of the last round is that far.
+# The sample tells prices to about 15 %. A cost grows at most as fast as the prices: a pair beyond
+# box² - 1 of the best cannot become the best within the box. The last round reaches that far.
 COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 40, (0.03, 0.01), 6))
 FINE = Round(1.35, 0.15, 10, (0.003, 0.001), 5)
-# With more users the last round would take a third of the time; the bound is 1e-4 off without it.
+# With more users the last round would take a third of the time; the bound is 1e-5 off without it.
 FINEST, FINEST_USERS = Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
-# A round after which more than this share of the prices is at a limit of its box is done again from
-# there, at most so many times; but only where all servers are kept: otherwise prices wander towards
-# where the pairs left out would have held them back.
-STUCK, REPEATS = 0.01, 10
+# A round after which more than this share of the prices is at a limit of its box is done again
+# from there, at most so many times. Prices may wander where pairs are left out: D has to rise.
+STUCK, REPEATS = 0.01, 20
 # A price nearer than this to a limit, in widths of the box, is at it.
 AT_LIMIT = 1e-6
 
@@ -82,10 +82,21 @@ def dual_prices(network: Network) -> Prices:
     for step in COARSE:
         prices, _ = _round(sample, prices, step)
     for step in (FINE, FINEST) if network.users <= FINEST_USERS else (FINE,):
-        for _ in range(REPEATS):
-            prices, stuck = _round(network, prices, step)
-            if stuck <= STUCK or step.most < network.servers:
-                break
+        prices = _settled(network, prices, step)
+    return prices
+
+
+def _settled(network: Network, prices: Prices, step: Round) -> Prices:
+    """Repeat a round from where it ended at limits of its box, as long as D rises."""
+    bound = -np.inf
+    for _ in range(REPEATS):
+        found, stuck = _round(network, prices, step)
+        if stuck <= STUCK:
+            return found
+        last, bound = bound, lower_bound(network, found)
+        if bound <= last:
+            return prices
+        prices = found
     return prices
 
 
@@ -192,7 +203,7 @@ def _round(network: Network, start: Prices, step: Round) -> tuple[Prices, float]
     """Improve prices within a box, on tables over it; tell what share ends at its limits."""
     pairs = candidates(network, start, step.reach, step.most)
     unit = _units(network, start).reshape(2, -1)
-    low, high = unit / step.box, unit * step.box
+    low, high = np.stack([start.bandwidth, start.frequency]) / step.box, unit * step.box
     if network.formulation.capacity == "equal":
         # ν may have either sign.
         low[1], high[1] = start.frequency + (step.box - 1) * np.array([[-1], [1]]) * unit[1]

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from mecllm.allocation import Uplink, Work
+from mecllm.allocation.enumeration import priced_layers
 from mecllm.network import Array, IntArray, Network
 
 
@@ -81,7 +82,7 @@ class PairCosts(Pairs):
     def at_each(self, bandwidth_price: Array, frequency_price: Array) -> tuple[Array, Array, Array]:
         """Like `at`, with prices (K,) of each pair's own."""
         upload, bandwidth = self.upload(bandwidth_price)
-        _, clock, layers = self.work.best_layers(frequency_price, self.low, self.high)
+        _, clock, layers = priced_layers(self.work, frequency_price, self.low, self.high)
         return upload + layers, bandwidth, clock
 
     def upload(self, price: Array) -> tuple[Array, Array]:
@@ -93,5 +94,5 @@ class PairCosts(Pairs):
 
     def between(self, one: Array, two: Array) -> PairCosts:
         """Keep only those α that are best at a price of the clock between two (K,) of one sign."""
-        ends = [self.work.best_layers(price, self.low, self.high)[0] for price in (one, two)]
+        ends = [priced_layers(self.work, price, self.low, self.high)[0] for price in (one, two)]
         return replace(self, low=np.minimum(*ends), high=np.maximum(*ends))

@@ -18,6 +18,7 @@ import numpy as np
 
 from mecllm.allocation import Uplink, Work
 from mecllm.allocation.communication import LEAST_PRICE
+from mecllm.allocation.enumeration import layers_costs
 from mecllm.arrays import blocks
 from mecllm.gain import DistanceGain
 from mecllm.network import Array, IntArray, Network
@@ -180,4 +181,4 @@ class _Screen:
             cap=most[1][kind],
             kappa=kappa[kind],
         )
-        return work.at_nodes(nodes[kind].T)[0].T.reshape(len(users), -1)
+        return layers_costs(work, nodes[kind].T)[0].T.reshape(len(users), -1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mecllm.allocation import Work
+from mecllm.allocation.enumeration import layers_costs
 from mecllm.arrays import blocks, hermite
 from mecllm.network import Array, IntArray, Network
 from mecllm.pairs import PairCosts, Pairs, Prices
@@ -120,7 +121,7 @@ def _layers_table(
     ends = np.empty((2, len(prices), len(rows)))
     for block in blocks(len(rows), BLOCK):
         work = Work.of(network, users[block], first[chip[block]])
-        ends[:, :, block] = work.at_nodes(prices[:, chip[block]])
+        ends[:, :, block] = layers_costs(work, prices[:, chip[block]])
     return CubicTable.of(kind, column, prices, chip, ends)
 
 

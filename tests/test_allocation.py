@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import cvxpy as cp
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +13,10 @@ from scipy.optimize import minimize_scalar
 
 from mecllm.allocation import Groups, Uplink, Work, allocate, user_frequency
 from mecllm.allocation.communication import share_bandwidth
-from mecllm.allocation.computation import share_clock
+from mecllm.allocation.computation import _cubic, share_clock
+from mecllm.allocation.enumeration import narrowed, priced_layers, unpriced_layers
 from mecllm.allocation.logarithm import free_price, free_ratio, root, stopped_price
+from mecllm.bench import sized
 from mecllm.constraints import feasibility
 from mecllm.errors import ScenarioError
 from mecllm.model import evaluate, reference_decision
@@ -265,12 +268,52 @@ def test_like_users_under_equalities_are_not_split_without_need():
 def test_without_a_price_convexity_gives_what_enumeration_gives(network):
     users = np.arange(network.users)
     work = Work.of(network, users, users % network.servers)
-    layers, clock, value = work.best_unpriced()
-    expected = work.best_layers(np.zeros(network.users))
+    layers, clock, value = unpriced_layers(work)
+    expected = priced_layers(work, np.zeros(network.users))
     np.testing.assert_allclose(value, expected[2], rtol=1e-14)
     np.testing.assert_array_equal(clock, expected[1])
     # Two α may cost the same but for rounding.
     np.testing.assert_allclose(work.cost(layers, clock), value, rtol=0, atol=0)
+
+
+@given(st.data(), networks(), st.floats(-20, 3), st.booleans())
+def test_narrowing_loses_no_best_layers(data, network, exponent, dumped):
+    users = np.arange(network.users)
+    work = Work.of(network, users, users % network.servers)
+    # Prices around those at which half the clock at a server would be asked for.
+    price = work.worth(1, work.cap / 2)[1] * 10**exponent * (-1 if dumped else 1)
+    # The best α of all may lie outside the bounds.
+    first, last = sorted(data.draw(st.tuples(*2 * [st.integers(1, network.layers - 1)])))
+    one = np.ones(network.users, dtype=int)
+    low, high = narrowed(work, price, first * one, last * one)
+    assert np.all((first <= low) & (low <= high) & (high <= last))
+    every = np.arange(first, last + 1)[:, None]
+    clock = work.clock(price, network.layers - every)
+    value = work.cost(every, clock) + price * clock
+    inside = np.where((every >= low) & (every <= high), value, np.inf)
+    np.testing.assert_allclose(inside.min(axis=0), value.min(axis=0), rtol=1e-13)
+
+
+def test_narrowing_leaves_little_to_enumerate():
+    network = sized("repaired", 500, 10).draw(0)
+    groups = Groups.of(network.nearest(), network.servers)
+    work = Work.of(network, groups.users, groups.server)
+    layers, _, _ = unpriced_layers(work)
+    _, price = share_clock(work, groups, layers, network.server_frequency_max, equal=False)
+    one = np.ones(network.users, dtype=int)
+    low, high = narrowed(work, price[groups.index], one, one * (network.layers - 1))
+    assert np.mean(high - low + 1) < 2.5
+
+
+def test_clocks_in_closed_form_to_the_last_digit():
+    eta = np.concatenate([np.linspace(-10, 10, 401), np.logspace(-20, 80, 201)])
+    eta = np.concatenate([eta, -np.logspace(-20, 80, 201)])
+    found = _cubic(eta)
+    with mpmath.workdps(300):
+        for x, t in zip(mpmath.matrix(eta), mpmath.matrix(found), strict=True):
+            error = (t**3 + x * t**2 - 1) / (3 * t**3 + 2 * x * t**2)
+            assert abs(error) < 5e-16
+    assert np.all(np.isfinite(_cubic(np.array([-np.inf, np.inf, -1e300, 1e300]))))
 
 
 @pytest.mark.parametrize("forward", [free_ratio, free_price, stopped_price])

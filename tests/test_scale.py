@@ -101,9 +101,10 @@ def test_tables_interpolate_costs_and_their_slopes(track):
         assert np.median(np.abs(found[2] / exact[2] - 1)) < 1e-2
 
 
-def test_prices_far_from_the_start_are_reached_under_equalities():
+@pytest.mark.parametrize(("users", "servers", "seed"), [(500, 10, 3), (2000, 40, 0)])
+def test_prices_far_from_the_start_are_reached_under_equalities(users, servers, seed):
     # Forced clocks have prices of both signs, which lie outside the first boxes.
-    result = priced(sized("literal", 500, 10).draw(3))
+    result = priced(sized("literal", users, servers).draw(seed))
     assert 0 <= result.gap < 1e-5
 
 

@@ -6,9 +6,7 @@ E = ω_e. At a price ν of the server's clock, the minimiser of R B(f) + ν f is
     2 R w E κ f³ + ν f² - R w T = 0;
 
 in units of f̂ = (T/(2 E κ))^(1/3), the clock a server would choose without a limit, it reads
-t³ + η t² = 1 with η = ν f̂²/(R w T). The minimum over f is concave in ν with slope f, and f rises
-with R where ν > 0 and falls with R where ν < 0; hence the best integer α rises with |ν|, and what
-is best at two prices of one sign brackets what is best between them.
+t³ + η t² = 1 with η = ν f̂²/(R w T). The minimum over f is concave in ν with slope f.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from functools import lru_cache
 import numpy as np
 
 from mecllm.allocation.groups import Groups, Mask
-from mecllm.arrays import blocks
 from mecllm.model import (
     computation_delay,
     computation_energy,
@@ -31,10 +28,6 @@ from mecllm.network import Array, IntArray, Network
 MAX_STEPS = 60
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14.
 LAST_MISS = 1e-7
-# Row-α combinations enumerated at a time; a dozen arrays of 12,000 doubles fit a cache of 2 MB.
-BLOCK = 12_000
-# Above so many combinations it pays to narrow α first, by so many steps: four leave 1.4 of 31.
-ENUMERATED, NARROWINGS = 3_000, 4
 # Without a price of time a slower clock is always better and no slowest one exists. The solvers
 # stop at this share of the maximum, where a layer costs 1e-12 of what it costs at the maximum.
 LEAST_CLOCK = 1e-6
@@ -145,103 +138,6 @@ class Work:
     def free_clock(self) -> Array:
         """Return f̂ [Hz], the clock of least cost were it free of charge and limit."""
         return np.cbrt(self.delay / (2 * self.energy * self.kappa))
-
-    def best_unpriced(self) -> tuple[IntArray, Array, Array]:
-        """Do what `best_layers` does at ν = 0, where B is free of α and the cost so convex."""
-        clock = self.clock(np.zeros(len(self.flops)), self.layers - np.ones(()))
-        layers = self._worthwhile(clock)
-        return layers, clock, self.cost(layers, clock)
-
-    def best_layers(
-        self, price: Array, low: IntArray | None = None, high: IntArray | None = None
-    ) -> tuple[IntArray, Array, Array]:
-        """Integer α of least cost + ν f for each row, by enumeration of what can be the best.
-
-        Parameters
-        ----------
-        price : array (K,)
-            ν [1/Hz].
-        low, high : int array (K,), optional
-            Bounds on α; both or none.
-
-        Returns
-        -------
-        layers : int array (K,)
-            The smallest α that attains the minimum.
-        clock, value : array (K,)
-            f [Hz] there and the minimum.
-        """
-        rows = len(self.flops)
-        if low is None or high is None:
-            low, high = np.ones(rows, dtype=np.int64), np.full(rows, self.layers - 1)
-        if np.sum(high - low) > ENUMERATED:
-            low, high = self._narrowed(price, low, high)
-        layers = np.empty(rows, dtype=np.int64)
-        clock, value = np.empty((2, rows))
-        edges = np.cumsum(high - low + 1) // BLOCK
-        for block in np.split(np.arange(rows), np.flatnonzero(np.diff(edges)) + 1):
-            layers[block], clock[block], value[block] = self.take(block)._enumerate(
-                price[block], low[block], high[block]
-            )
-        return layers, clock, value
-
-    def _worthwhile(self, clock: Array) -> IntArray:
-        """Return the first α from which one layer more costs more at home than at the clock.
-
-        The bound c/(e - α/Υ) grows by (c/Υ)/(y² - 1/(4Υ²)) with y = e - (α + 1/2)/Υ.
-        """
-        saved, half = self.layer_cost(clock) - self.local_cost, 1 / (2 * self.layers)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ratio = np.where(saved > 0, self.stability_scale / saved, np.inf)
-        least = np.sqrt(ratio / self.layers + half**2)
-        layers = np.ceil(self.layers * (self.stability_edge - half - least))
-        return layers.clip(1, self.layers - 1).astype(np.int64)
-
-    def _narrowed(self, price: Array, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
-        """Bounds on the best α within others.
-
-        One layer less at the server saves between B(f) at the R before and B(f) at the R after,
-        which is more; at home it costs the more the higher α. So what pays at the R of a lower
-        bound pays up to there, and what does not at the R of an upper bound does not from there on.
-        """
-        low, high = low.copy(), high.copy()
-        for block in blocks(len(low), BLOCK // 2):
-            part, ends = self.take(block), np.stack([low[block], high[block]])
-            for _ in range(NARROWINGS):
-                if np.sum(ends[1] - ends[0]) <= len(ends[0]):
-                    break
-                found = part._worthwhile(part.clock(price[block], self.layers - ends))
-                ends = np.stack([np.maximum(ends[0], found[0]), np.minimum(ends[1], found[1])])
-            low[block], high[block] = ends
-        return low, high
-
-    def _enumerate(
-        self, price: Array, first: IntArray, last: IntArray
-    ) -> tuple[IntArray, Array, Array]:
-        rows = len(price)
-        count = last - first + 1
-        start = np.cumsum(count) - count
-        row = np.repeat(np.arange(rows), count)
-        layers = np.arange(len(row)) - (start - first)[row]
-        pairs, prices = self.take(row), price[row]
-        clock = pairs.clock(prices, self.layers - layers)
-        value = pairs.cost(layers, clock) + prices * clock
-        least = np.minimum.reduceat(value, start) if rows else value
-        hit = np.flatnonzero(value == least[row])
-        chosen = hit[np.searchsorted(row[hit], np.arange(rows))]
-        return layers[chosen], clock[chosen], least
-
-    def at_nodes(self, prices: Array) -> tuple[Array, Array]:
-        """Least cost and clock (Q, K) of each row at its own increasing prices (Q, K)."""
-        low = high = None
-        if np.all(prices[0] * prices[-1] >= 0):
-            # The best α rises with |ν|: those at the ends enclose those in between.
-            ends = [self.best_layers(price)[0] for price in (prices[0], prices[-1])]
-            low, high = np.minimum(*ends), np.maximum(*ends)
-        clock, least = np.empty((2, *prices.shape))
-        for i, price in enumerate(prices):
-            _, clock[i], least[i] = self.best_layers(price, low, high)
-        return least, clock
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mecllm.allocation.computation import LEAST_CLOCK, Work, share_clock
+from mecllm.allocation.enumeration import priced_layers, unpriced_layers
 from mecllm.allocation.groups import Groups, Mask
 from mecllm.allocation.search import Split, improved
 from mecllm.network import Array, IntArray
@@ -34,7 +35,7 @@ def split_layers(
     search : bool
         Whether to run that local search.
     """
-    unpriced = work.best_unpriced()
+    unpriced = unpriced_layers(work)
     clock, price = share_clock(work, groups, unpriced[0], capacity, equal)
     ends = _bracket(work, groups, capacity, equal, unpriced, price)
     if np.any(ends.layers[0] != unpriced[0]):
@@ -125,7 +126,7 @@ def _bracket(
     Parameters
     ----------
     unpriced : tuple of array (K,)
-        What `Work.best_unpriced` found.
+        What `unpriced_layers` found.
     filling : array (G,)
         Price at which the α found there would fill the server.
     """
@@ -153,7 +154,7 @@ def _bracket(
             low, high = np.sort(ends.layers[:, rows], axis=0)
             inside = (trial > ends.price[0]) & (trial < ends.price[1])
             trial = np.where(inside, trial, ends.price.mean(axis=0))
-        chosen, clock, least = part.best_layers(trial[own.index], low, high)
+        chosen, clock, least = priced_layers(part, trial[own.index], low, high)
         slope = own.total(clock) - capacity
         newer = 1 - newer if step == 0 else np.where(slope > 0, 0, 1)
         stayed[newer, np.arange(count)] = 0
