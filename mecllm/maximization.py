@@ -8,13 +8,15 @@ prices (piecewise cubic; their slopes are the bandwidth and the clock). No table
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
 
 from mecllm.allocation import allocate
+from mecllm.arrays import spread
 from mecllm.dual import lower_bound
 from mecllm.gain import DistanceGain
 from mecllm.network import PER_USER, Array, Network
@@ -68,15 +70,15 @@ FINEST, FINEST_USERS = Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
 STUCK, REPEATS = 0.01, 20
 # A price nearer than this to a limit, in widths of the box, is at it.
 AT_LIMIT = 1e-6
-
-Evaluation = Callable[[Prices], tuple[Array, Array, Array]]
+# Pairs of one table: few enough for the cache, enough for what is done once a server not to count.
+PART = 200_000
 
 
 def dual_prices(network: Network) -> Prices:
     """Prices that nearly maximise D(λ, ν)."""
     if network.users * network.servers <= SMALL:
-        pairs, start = PairCosts.every(network), _uniform(network)
-        return maximize(network, pairs, pairs.at, start, _signs(network), TEMPERATURES)
+        every, start = PairCosts.every(network), _uniform(network)
+        return maximize(network, [every], start, _signs(network), TEMPERATURES)
     sample = _sample(network)
     prices = _uniform(sample)
     for step in COARSE:
@@ -102,8 +104,7 @@ def _settled(network: Network, prices: Prices, step: Round) -> Prices:
 
 def maximize(
     network: Network,
-    pairs: Pairs,
-    costs: Evaluation,
+    parts: Sequence[PairCosts | CostTables],
     start: Prices,
     limits: tuple[Array, Array],
     temperatures: tuple[float, ...],
@@ -113,10 +114,8 @@ def maximize(
 
     Parameters
     ----------
-    pairs : Pairs
-        Pairs that users may choose from.
-    costs : callable
-        V + J, bandwidth and clock (K,) of the pairs at prices.
+    parts : sequence of PairCosts or CostTables
+        Pairs that users may choose from, each user's in one part, and what they cost.
     limits : tuple of array (2 M,)
         Least and greatest λ, ν.
     temperatures : tuple of float
@@ -130,27 +129,18 @@ def maximize(
     # Half the price of an amount squared is about the curvature: steps are alike in all directions.
     unit = np.sqrt(_units(network, start) / capacity)
     best, best_value = price / unit, -np.inf
-    scale = float(np.mean(np.abs(pairs.least(costs(start)[0]))))
+    scale = sum(float(np.abs(p.least(p.at(start)[0])).sum()) for p in parts) / network.users
 
     def smoothed(x: Array, temperature: float) -> tuple[float, Array]:
         nonlocal best, best_value
         price = x * unit
-        cost, bandwidth, clock = costs(Prices(price[:servers], price[servers:]))
-        least = pairs.least(cost)
-        share = np.exp((least[pairs.users] - cost) / temperature)
-        total = np.add.reduceat(share, pairs.start)
-        share = share / total[pairs.users]
-        used = np.concatenate(
-            [
-                np.bincount(pairs.servers, weights=share * amount, minlength=servers)
-                for amount in (bandwidth, clock)
-            ]
-        )
-        value = float(least.sum()) - float(np.sum(price * capacity))
+        at = Prices(price[:servers], price[servers:])
+        found = spread(partial(_softened, at, temperature), parts)
+        least, loss, used = (sum(amounts) for amounts in zip(*found, strict=True))
+        value = least - float(np.sum(price * capacity))
         if value > best_value:
             best, best_value = x.copy(), value
-        soft = value - temperature * float(np.log(total).sum())
-        return -soft / scale, (capacity - used) * unit / scale
+        return -(value - loss) / scale, (capacity - used) * unit / scale
 
     bounds = list(zip(limits[0] / unit, limits[1] / unit, strict=True))
     for temperature in temperatures:
@@ -165,6 +155,19 @@ def maximize(
         )
     price = best * unit
     return Prices(price[:servers], price[servers:])
+
+
+def _softened(
+    prices: Prices, temperature: float, part: PairCosts | CostTables
+) -> tuple[float, float, Array]:
+    """Least costs of all users of a part, what softening takes off them, and the use (2 M,)."""
+    cost, *amounts = part.at(prices)
+    least = part.least(cost)
+    share = np.exp((least[part.row] - cost) / temperature)
+    total = np.add.reduceat(share, part.start)
+    share = share / total[part.row]
+    used = [np.bincount(part.servers, share * x, len(prices.bandwidth)) for x in amounts]
+    return float(least.sum()), temperature * float(np.log(total).sum()), np.concatenate(used)
 
 
 def _uniform(network: Network) -> Prices:
@@ -209,9 +212,13 @@ def _round(network: Network, start: Prices, step: Round) -> tuple[Prices, float]
         low[1], high[1] = start.frequency + (step.box - 1) * np.array([[-1], [1]]) * unit[1]
     else:
         low[1, start.frequency < unit[1]] = 0.0
-    tables = CostTables.of(network, pairs, Prices(*low), Prices(*high), step.nodes)
+
+    def tabulated(part: Pairs) -> CostTables:
+        return CostTables.of(network, part, Prices(*low), Prices(*high), step.nodes)
+
+    tables = spread(tabulated, pairs.parts(PART))
     limits = low.ravel(), high.ravel()
-    found = maximize(network, pairs, tables.at, start, limits, step.temperatures, ROUND_STEPS)
+    found = maximize(network, tables, start, limits, step.temperatures, ROUND_STEPS)
     price = np.stack([found.bandwidth, found.frequency])
     edge = AT_LIMIT * (high - low)
     # A price of zero is no limit of the box.

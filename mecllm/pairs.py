@@ -26,7 +26,7 @@ class Prices:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """K pairs in the order of their users; every user has one.
+    """K pairs in the order of their users; each of the n users has one at least.
 
     Parameters
     ----------
@@ -38,12 +38,24 @@ class Pairs:
 
     @cached_property
     def start(self) -> IntArray:
-        """First pair (N,) of each user."""
+        """First pair (n,) of each user."""
         return np.flatnonzero(np.diff(self.users, prepend=-1))
 
+    @cached_property
+    def row(self) -> IntArray:
+        """Place (K,) of each pair's user among those here."""
+        return np.repeat(np.arange(len(self.start)), np.diff(self.start, append=len(self.users)))
+
     def least(self, amount: Array) -> Array:
-        """Minimum (N,) of an amount (K,) over each user's pairs."""
+        """Minimum (n,) of an amount (K,) over each user's pairs."""
         return np.minimum.reduceat(amount, self.start)
+
+    def parts(self, size: int) -> list[Pairs]:
+        """Cut into parts of about so many pairs, no user's apart."""
+        first = np.searchsorted(self.start, np.arange(0, len(self.users), size))
+        cuts = np.unique(self.start[np.minimum(first, len(self.start) - 1)])[1:]
+        parts = zip(np.split(self.users, cuts), np.split(self.servers, cuts), strict=True)
+        return [Pairs(users, servers) for users, servers in parts]
 
 
 @dataclass(frozen=True, eq=False)

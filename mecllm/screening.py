@@ -8,18 +8,16 @@ the rest. Work and memory grow with the users, not with the pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from mecllm.allocation import Uplink, Work
 from mecllm.allocation.communication import LEAST_PRICE
 from mecllm.allocation.enumeration import layers_costs
-from mecllm.arrays import blocks
+from mecllm.arrays import blocks, spread
 from mecllm.gain import DistanceGain
 from mecllm.network import Array, IntArray, Network
 from mecllm.pairs import PairCosts, Pairs, Prices
@@ -44,7 +42,7 @@ def near(network: Network, prices: Prices, reach: float) -> tuple[Pairs, Array]:
         users, servers = pairs.users[block], pairs.servers[block]
         cost[block] = PairCosts.of(network, users, servers).at(prices)[0]
 
-    _spread(fill, len(cost), BLOCK)
+    spread(fill, blocks(len(cost), BLOCK))
     least = pairs.least(cost)
     keep = cost <= (least + reach * np.abs(least))[pairs.users]
     return Pairs(pairs.users[keep], pairs.servers[keep]), cost[keep]
@@ -65,20 +63,11 @@ def candidates(network: Network, prices: Prices, reach: float, most: int | None 
         order = np.lexsort((servers, users))
         return Pairs(users[order], servers[order])
 
-    found = _spread(look, network.users, size)
+    found = spread(look, blocks(network.users, size))
     return Pairs(
         np.concatenate([part.users for part in found]),
         np.concatenate([part.servers for part in found]),
     )
-
-
-def _spread(work: Callable[[slice], Any], count: int, size: int) -> list[Any]:
-    """Results of some work on slices of a range, in their order.
-
-    NumPy works outside the interpreter's lock.
-    """
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(work, blocks(count, size)))
 
 
 @dataclass(frozen=True, eq=False)

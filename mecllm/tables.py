@@ -77,10 +77,9 @@ class CubicTable:
 
 
 @dataclass(frozen=True, eq=False)
-class CostTables:
+class CostTables(Pairs):
     """V and J of each pair over boxes of prices."""
 
-    pairs: Pairs
     upload: CubicTable
     layers: CubicTable
 
@@ -91,12 +90,12 @@ class CostTables:
         """Tabulate V at so many prices of each server, and J as finely in its box."""
         upload = _upload_table(network, pairs, _nodes(low.bandwidth, high.bandwidth, nodes))
         layers = _layers_table(network, pairs, low.frequency, high.frequency, nodes)
-        return cls(pairs, upload, layers)
+        return cls(pairs.users, pairs.servers, upload, layers)
 
     def at(self, prices: Prices) -> tuple[Array, Array, Array]:
         """V + J, bandwidth and clock (K,), interpolated."""
-        upload, bandwidth = self.upload.at(self.pairs.servers, prices.bandwidth)
-        layers, clock = self.layers.at(self.pairs.servers, prices.frequency)
+        upload, bandwidth = self.upload.at(self.servers, prices.bandwidth)
+        layers, clock = self.layers.at(self.servers, prices.frequency)
         return upload + layers, bandwidth, clock
 
 
