@@ -231,7 +231,7 @@ def _cubic(eta: Array) -> Array:
 
     The start is within 1.5 %, and Halley's steps are cubic: two end at the rounding.
     """
-    # Beyond, 1/s is 0 or -η to within rounding, and its powers would overflow.
+    # Beyond, the clock is at one of its bounds whatever the root, whose powers would overflow.
     eta = np.clip(eta, -1e90, 1e90)
     up = np.maximum(eta, 0.0)
     s = np.sqrt(up + 1 / np.sqrt(up + 1))
