@@ -6,6 +6,7 @@ A speed is a ratio of two runs on the same machine in the same minute; optimalit
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
@@ -141,9 +142,6 @@ def _growth(users: int, seed: int) -> dict[str, object]:
     servers = max(1, users // USERS_PER_SERVER)
     network = sized("repaired", users, servers).draw(seed)
     result, seconds = _timed(lambda: priced(network, seed))
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "study": "growth",
         "track": "repaired",
@@ -155,8 +153,17 @@ def _growth(users: int, seed: int) -> dict[str, object]:
         "objective": result.allocation.objective,
         "gap": result.gap,
         "finished": True,
-        "peak_bytes": peak,
+        "peak_bytes": _peak_bytes(),
     }
+
+
+def _peak_bytes() -> int:
+    """Most memory that this process had at once."""
+    if sys.platform == "linux":
+        # `ru_maxrss` would start from what the process had that started this one.
+        (line,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
+        return 1024 * int(line)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, object]]]]:

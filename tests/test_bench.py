@@ -37,10 +37,12 @@ def test_methods_are_held_against_one_certified_bound(monkeypatch):
 
 
 def test_growth_is_measured_in_a_process_of_its_own():
+    ballast = np.ones(100_000_000)
     (row,) = bench.growth_rows(100, 0)
     assert row["servers"] == 1
     assert 0 <= row["gap"] < 1e-6
-    assert 1e7 < row["peak_bytes"] < 1e10
+    # What this process holds does not count.
+    assert 2e7 < row["peak_bytes"] < ballast.nbytes / 2
 
 
 def test_no_row_is_lost_when_a_measurement_breaks(monkeypatch, tmp_path):

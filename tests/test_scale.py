@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mecllm import screening
+from mecllm import maximization, screening
 from mecllm.allocation import allocate
+from mecllm.arrays import hermite
 from mecllm.bench import sized
 from mecllm.descent import descend
 from mecllm.dual import lower_bound
@@ -115,6 +118,37 @@ def test_moves_made_together_leave_no_server_empty_under_equalities():
     end = descend(network, start)
     assert np.bincount(end.decision.association, minlength=8).min() >= 1
     assert end.objective < start.objective
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=30), st.integers(1, 40))
+def test_parts_hold_all_pairs_and_cut_no_user(counts, size):
+    users = np.repeat(np.arange(len(counts)), counts)
+    pairs = Pairs(users, np.arange(len(users)))
+    parts = pairs.parts(size)
+    np.testing.assert_array_equal(np.concatenate([part.servers for part in parts]), pairs.servers)
+    assert sum(len(part.start) for part in parts) == len(counts)
+    # The last user of a part may be one too many.
+    assert all(len(part.users) < size + 2 * max(counts) for part in parts)
+    np.testing.assert_array_equal(pairs.least(pairs.servers)[pairs.row], pairs.start[users])
+
+
+def test_prices_do_not_depend_on_how_pairs_are_cut(monkeypatch):
+    network = sized("repaired", 1000, 10).draw(0)
+    whole = lower_bound(network, dual_prices(network))
+    monkeypatch.setattr(maximization, "PART", 700)
+    assert lower_bound(network, dual_prices(network)) == pytest.approx(whole, rel=1e-6)
+
+
+def test_cubics_give_back_a_cubic():
+    nodes = np.array([0.0, 0.5, 2.0, 3.0])
+    cubic = np.polynomial.Polynomial([1.0, -2.0, 0.5, 3.0])
+    width = np.diff(nodes)
+    for cell, step in enumerate(width):
+        ends = nodes[cell : cell + 2]
+        power = hermite(cubic(ends), cubic.deriv()(ends) * step)[:, 0]
+        share = np.linspace(0, 1, 7)
+        found = np.polynomial.polynomial.polyval(share, power)
+        np.testing.assert_allclose(found, cubic(ends[0] + share * step), rtol=1e-12)
 
 
 def test_a_large_network_is_solved_without_its_pairs():
