@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -159,10 +158,12 @@ def _growth(users: int, seed: int) -> dict[str, object]:
 
 def _peak_bytes() -> int:
     """Most memory that this process had at once."""
-    if sys.platform == "linux":
+    status = Path("/proc/self/status")
+    if status.exists():
         # `ru_maxrss` would start from what the process had that started this one.
-        (line,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
+        (line,) = re.findall(r"VmHWM:\s*(\d+) kB", status.read_text("utf-8"))
         return 1024 * int(line)
+    # Without /proc, on macOS, it does not, and counts in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
@@ -226,7 +227,7 @@ def speedup(rows: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def slope(rows: pd.DataFrame) -> float:
-    """Log-log slope of the time of `priced` over the users, from 1,000 users up."""
-    growth = rows[(rows.study == "growth") & (rows.users >= 1000)]
+def slope(rows: pd.DataFrame, fewest: int = 1000) -> float:
+    """Log-log slope of the time of `priced` over the users, from so many users up."""
+    growth = rows[(rows.study == "growth") & (rows.users >= fewest)]
     return float(np.polyfit(np.log(growth.users), np.log(growth.seconds), 1)[0])

@@ -90,3 +90,5 @@ def test_slope_of_a_power_law():
     # Networks of a hundred users take what starting takes and do not count.
     rows.loc[0, "seconds"] = 99.0
     assert bench.slope(rows) == pytest.approx(1.1)
+    rows.loc[3, "seconds"] *= 10
+    assert bench.slope(rows, 10_000) == pytest.approx(2.1)
