@@ -54,6 +54,13 @@ def test_asking_for_the_nearest_servers_misses_no_pair(track, first, monkeypatch
     assert lower_bound(lazy, prices) == pytest.approx(lower_bound(stored, prices), rel=1e-12)
 
 
+def test_quick_bounds_let_few_pairs_through_that_do_not_matter():
+    network = sized("repaired", 2000, 20).draw(0)
+    prices = dual_prices(network)
+    looked, kept = candidates(network, prices, 0.03), near(network, prices, 0.03)[0]
+    assert len(kept.users) <= len(looked.users) <= 1.1 * len(kept.users)
+
+
 def test_prices_of_nothing_make_every_server_worth_a_look(monkeypatch):
     stored, lazy = spread("repaired", 60, 20)
     monkeypatch.setattr(screening, "FIRST", 2)
