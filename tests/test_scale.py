@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mecllm import maximization, screening
+from mecllm import maximization, pricing, screening
 from mecllm.allocation import allocate
 from mecllm.arrays import hermite
 from mecllm.bench import sized
@@ -20,6 +20,7 @@ from mecllm.pricing import priced
 from mecllm.scenario import Scenario
 from mecllm.screening import candidates, near
 from mecllm.tables import CostTables
+from tests.examples import networks
 
 TRACKS = ["literal", "repaired"]
 
@@ -116,6 +117,19 @@ def test_prices_far_from_the_start_are_reached_under_equalities(users, servers, 
     # Forced clocks have prices of both signs, which lie outside the first boxes.
     result = priced(sized("literal", users, servers).draw(seed))
     assert 0 <= result.gap < 1e-5
+
+
+@given(networks())
+def test_odd_networks_are_no_trouble_to_rounds_and_tables(network):
+    assume(network.formulation.capacity == "at_most" or network.users >= network.servers)
+    with pytest.MonkeyPatch.context() as patch:
+        # Even the smallest network goes the way of the large ones.
+        patch.setattr(maximization, "SMALL", 0)
+        patch.setattr(pricing, "SMALL", 0)
+        result = priced(network)
+    assert np.isfinite(result.dual_bound)
+    objective = result.allocation.objective
+    assert result.lower_bound <= objective * (1 + 1e-9) + 1e-12
 
 
 def test_moves_made_together_leave_no_server_empty_under_equalities():
