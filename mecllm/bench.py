@@ -130,20 +130,20 @@ def association_rows(track: str, users: int, servers: int, seed: int) -> list[di
     ]
 
 
-def growth_rows(users: int, seed: int) -> list[dict[str, object]]:
-    """Run `priced` on the repaired track in a process of its own: time, peak memory and gap."""
+def growth_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
+    """Run `priced` in a process of its own: time, peak memory and gap."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return [pool.submit(_growth, users, seed).result()]
+        return [pool.submit(_growth, track, users, seed).result()]
 
 
-def _growth(users: int, seed: int) -> dict[str, object]:
+def _growth(track: str, users: int, seed: int) -> dict[str, object]:
     servers = max(1, users // USERS_PER_SERVER)
-    network = sized("repaired", users, servers).draw(seed)
+    network = sized(track, users, servers).draw(seed)
     result, seconds = _timed(lambda: priced(network, seed))
     return {
         "study": "growth",
-        "track": "repaired",
+        "track": track,
         "users": users,
         "servers": servers,
         "seed": seed,
@@ -177,12 +177,13 @@ def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, o
     for track in TRACKS:
         for seed in seeds:
             yield partial(association_rows, track, 50, 10, seed)
-    users = 100
-    while users <= (1000 if quick else largest):
-        # The largest networks take minutes, so that few seeds have to do there.
-        for seed in seeds[: 10 if users <= 1000 else 3 if users <= 10_000 else 1]:
-            yield partial(growth_rows, users, seed)
-        users *= 10
+    for track in TRACKS:
+        users = 100
+        while users <= (1000 if quick else largest):
+            # The largest networks take minutes, so that few seeds have to do there.
+            for seed in seeds[: 10 if users <= 1000 else 3 if users <= 10_000 else 1]:
+                yield partial(growth_rows, track, users, seed)
+            users *= 10
 
 
 def run(path: Path, quick: bool = False, largest: int = 1_000_000) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def speedup(rows: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def slope(rows: pd.DataFrame, fewest: int = 1000) -> float:
-    """Log-log slope of the time of `priced` over the users, from so many users up."""
-    growth = rows[(rows.study == "growth") & (rows.users >= fewest)]
+def slope(rows: pd.DataFrame, track: str, fewest: int = 1000) -> float:
+    """Log-log slope of the time of `priced` over the users of a track, from so many users up."""
+    growth = rows[(rows.study == "growth") & (rows.track == track) & (rows.users >= fewest)]
     return float(np.polyfit(np.log(growth.users), np.log(growth.seconds), 1)[0])
