@@ -228,7 +228,12 @@ def speedup(rows: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def slope(rows: pd.DataFrame, track: str, fewest: int = 1000) -> float:
-    """Log-log slope of the time of `priced` over the users of a track, from so many users up."""
+def slope(rows: pd.DataFrame, track: str, fewest: int = 1000) -> float | None:
+    """Log-log slope of the time of `priced` over the users of a track, from so many users up.
+
+    None where fewer than two sizes were measured.
+    """
     growth = rows[(rows.study == "growth") & (rows.track == track) & (rows.users >= fewest)]
+    if growth.users.nunique() < 2:
+        return None
     return float(np.polyfit(np.log(growth.users), np.log(growth.seconds), 1)[0])

@@ -85,7 +85,10 @@ def bench_command(
     ):
         Console().print(title, style="bold")
         Console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
-    print(f"log-log slope of priced from 1,000 users: {bench.slope(rows):.3f}")
+    for track in bench.TRACKS:
+        slope = bench.slope(rows, track)
+        shown = "needs two sizes" if slope is None else f"{slope:.3f}"
+        print(f"log-log slope of priced from 1,000 users, {track}: {shown}")
 
 
 def _report(certificate: Certificate) -> dict[str, object]:

@@ -91,5 +91,6 @@ def test_slope_of_a_power_law():
     # Networks of a hundred users take what starting takes and do not count.
     rows.loc[0, "seconds"] = 99.0
     assert bench.slope(rows, "literal") == pytest.approx(1.1)
+    assert bench.slope(rows, "literal", 100_000) is None
     rows.loc[3, "seconds"] *= 10
     assert bench.slope(rows, "literal", 10_000) == pytest.approx(2.1)
