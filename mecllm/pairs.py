@@ -52,8 +52,9 @@ class Pairs:
 
     def parts(self, size: int) -> list[Pairs]:
         """Cut into parts of about so many pairs, no user's apart."""
-        first = np.searchsorted(self.start, np.arange(0, len(self.users), size))
-        cuts = np.unique(self.start[np.minimum(first, len(self.start) - 1)])[1:]
+        places = np.arange(0, len(self.users), size)
+        user = np.searchsorted(self.start, places, side="right") - 1
+        cuts = np.unique(self.start[user])[1:]
         parts = zip(np.split(self.users, cuts), np.split(self.servers, cuts), strict=True)
         return [Pairs(users, servers) for users, servers in parts]
 

@@ -37,7 +37,7 @@ def test_methods_are_held_against_one_certified_bound(monkeypatch):
 
 
 def test_growth_is_measured_in_a_process_of_its_own():
-    ballast = np.ones(100_000_000)
+    ballast = np.ones(50_000_000)
     (row,) = bench.growth_rows("repaired", 100, 0)
     assert row["servers"] == 1
     assert 0 <= row["gap"] < 1e-6
@@ -55,7 +55,7 @@ def test_no_row_is_lost_when_a_measurement_breaks(monkeypatch, tmp_path):
     assert pd.read_csv(tmp_path / "bench.csv").seed.tolist() == [0]
 
 
-def test_quick_studies_are_the_first_of_all():
+def test_quick_studies_are_fewer_than_all():
     quick, every = (list(bench.studies(q, 1_000_000)) for q in (True, False))
     assert len(quick) < len(every)
     # On each track three sizes and one association of ten seeds, and growth from 10² to 10⁶.

@@ -25,7 +25,7 @@ from tests.examples import networks
 TRACKS = ["literal", "repaired"]
 
 
-def spread(track, users, servers, seed=0):
+def stored_and_lazy(track, users, servers, seed=0):
     """A network, and the same one whose gains are computed on demand."""
     network = sized(track, users, servers).draw(seed)
     scenario = Scenario.load("repaired")
@@ -43,7 +43,7 @@ def spread(track, users, servers, seed=0):
 @pytest.mark.parametrize("track", TRACKS)
 @pytest.mark.parametrize("first", [1, 4, 32])
 def test_asking_for_the_nearest_servers_misses_no_pair(track, first, monkeypatch):
-    stored, lazy = spread(track, 240, 40)
+    stored, lazy = stored_and_lazy(track, 240, 40)
     prices = dual_prices(stored)
     monkeypatch.setattr(screening, "FIRST", first)
     for reach in (0.0, 0.1, 0.5):
@@ -63,14 +63,14 @@ def test_quick_bounds_let_few_pairs_through_that_do_not_matter():
 
 
 def test_prices_of_nothing_make_every_server_worth_a_look(monkeypatch):
-    stored, lazy = spread("repaired", 60, 20)
+    stored, lazy = stored_and_lazy("repaired", 60, 20)
     monkeypatch.setattr(screening, "FIRST", 2)
     free = Prices(np.zeros(20), np.zeros(20))
     assert lower_bound(lazy, free) == pytest.approx(lower_bound(stored, free), rel=1e-12)
 
 
 def test_the_most_promising_pairs_are_kept_where_there_are_too_many():
-    network, _ = spread("repaired", 200, 30)
+    network, _ = stored_and_lazy("repaired", 200, 30)
     prices = dual_prices(network)
     every = candidates(network, prices, 1.0)
     few = candidates(network, prices, 1.0, most=5)
@@ -163,8 +163,7 @@ def test_prices_do_not_depend_on_how_pairs_are_cut(monkeypatch):
 def test_cubics_give_back_a_cubic():
     nodes = np.array([0.0, 0.5, 2.0, 3.0])
     cubic = np.polynomial.Polynomial([1.0, -2.0, 0.5, 3.0])
-    width = np.diff(nodes)
-    for cell, step in enumerate(width):
+    for cell, step in enumerate(np.diff(nodes)):
         ends = nodes[cell : cell + 2]
         power = hermite(cubic(ends), cubic.deriv()(ends) * step)[:, 0]
         share = np.linspace(0, 1, 7)

@@ -108,15 +108,9 @@ class Uplink:
         """Power [W] of least cost at a bandwidth [Hz], between its bounds."""
         if self.delay == 0 or self.energy == 0:
             return self._power_at_a_bound()
-        with np.errstate(over="ignore"):
-            log_ratio = (
-                np.log(self.delay / self.energy / self.noise)
-                + np.log(self.gain)
-                - np.log(bandwidth)
-            )
+        log_ratio = math.log(self.delay / self.energy) - self._log_unit - np.log(bandwidth)
         u = root(log_ratio, free_ratio)
-        power = self._free_power(u, curvature(u))
-        return np.minimum(np.maximum(power, self.power_min), self.power_max)
+        return self._within_bounds(self._free_power(u, curvature(u)))
 
     def demand(self, price: Array) -> tuple[Array, Array, Array]:
         """Bandwidth [Hz] and power [W] that minimise cost + price * bandwidth, and elasticity.
@@ -139,12 +133,12 @@ class Uplink:
         log_ratio = math.log(self.delay / self.energy)
         u = root(level + (log_ratio - math.log(self.energy)), free_price)
         curve = curvature(u)
-        power = self._free_power(u, curve)
+        free = self._free_power(u, curve)
+        power = self._within_bounds(free)
         bandwidth = np.exp(log_ratio - self._log_unit - log_free_ratio(u, curve))
         elasticity = -1 / (2 - curve)
-        stopped = np.flatnonzero((power > self.power_max) | (power < self.power_min))
+        stopped = np.flatnonzero(power != free)
         if len(stopped):
-            power = np.minimum(np.maximum(power, self.power_min), self.power_max)
             bandwidth[stopped], elasticity[stopped] = self._demand_at(
                 power[stopped], level[stopped], self._log_unit[stopped]
             )
@@ -188,6 +182,9 @@ class Uplink:
         # Without a price of time the least power is best; without one of energy, the most.
         chosen = self.power_min if self.delay == 0 else self.power_max
         return np.broadcast_to(chosen, np.broadcast_shapes(chosen.shape, self.gain.shape))
+
+    def _within_bounds(self, power: Array) -> Array:
+        return np.minimum(np.maximum(power, self.power_min), self.power_max)
 
     def _free_power(self, u: Array, curve: Array) -> Array:
         return self.delay / self.energy * -np.expm1(-u) / (u**2 * curve)

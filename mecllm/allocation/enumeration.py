@@ -66,13 +66,12 @@ def unpriced_layers(work: Work) -> tuple[IntArray, Array, Array]:
 
 def layers_costs(work: Work, prices: Array) -> tuple[Array, Array]:
     """Least cost + ν f and its clock (Q, K) of each pair at its own increasing prices (Q, K)."""
+    first, last = (priced_layers(work, price) for price in (prices[0], prices[-1]))
     low = high = None
     if np.all(prices[0] * prices[-1] >= 0):
-        ends = [priced_layers(work, price)[0] for price in (prices[0], prices[-1])]
-        low, high = np.minimum(*ends), np.maximum(*ends)
-    clock, least = np.empty((2, *prices.shape))
-    for i, price in enumerate(prices):
-        _, clock[i], least[i] = priced_layers(work, price, low, high)
+        low, high = np.minimum(first[0], last[0]), np.maximum(first[0], last[0])
+    inner = [priced_layers(work, price, low, high) for price in prices[1:-1]]
+    _, clock, least = (np.stack(column) for column in zip(first, *inner, last, strict=True))
     return least, clock
 
 

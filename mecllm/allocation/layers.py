@@ -147,7 +147,7 @@ def _bracket(
             break
         part, own = work.take(rows), Groups(groups.users[rows], spread[rows], groups.servers)
         if step == 0:
-            trial, low, high = filling, None, None
+            trial, low, high = filling, layers[rows], np.full(len(rows), work.layers - 1)
         else:
             kink = step % TANGENTS_EVERY == 0
             trial = ends.meeting()[0] if kink else ends.crossing(capacity, stayed)

@@ -17,7 +17,7 @@ from mecllm.network import Array
 # beyond it, at signal-to-noise ratios outside 1e-17..1e130, some dozens at most.
 MAX_STEPS = 60
 LAST_STEP = 1e-7
-# ln u of the table and its cells; cubics over 0.02 of a target err by 1e-9.
+# ln u of the table and its cells; cubics over 0.02 of a target err by 1e-11.
 LOG_U, CELLS = (-40.0, 5.7), 30_000
 
 # Gives the value of a function of u and its derivative by ln u.
