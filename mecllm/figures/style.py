@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -87,7 +88,13 @@ STYLE: Any = {
 
 
 def use_style() -> None:
-    """Make the style of the book the style of every figure drawn from here on."""
+    """Make the style of the book the style of every figure drawn from here on.
+
+    In a notebook figures are shown in the page, also where the machine sets another backend.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if hasattr(shell, "kernel"):
+        shell.run_line_magic("matplotlib", "inline")
     mpl.rcdefaults()
     plt.rcParams.update(STYLE)
 
