@@ -25,7 +25,14 @@ OLDEST = (3, 11)
 LIST = ("--no-deps", "--require-hashes", "-r")
 # Settings of the user that would send packages elsewhere or change what the lock says; those that
 # name a mirror, a proxy or a certificate stay.
-HARMFUL = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "UV_CONSTRAINT", "UV_OVERRIDE")
+HARMFUL = (
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_REQUIREMENT",
+    "UV_CONSTRAINT",
+    "UV_OVERRIDE",
+)
 HARMFUL_TO_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
 NEUTRAL = {"PIP_USER": "0", "PIP_CONSTRAINT": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -81,7 +88,9 @@ def locked(name: str, lock: Path = LOCK) -> str:
     SetupError
         When the lock has no such package.
     """
-    entry = re.search(rf"^{re.escape(name)}==(?:.*\\\n)*.*\n", lock.read_text("utf-8"), re.MULTILINE)
+    entry = re.search(
+        rf"^{re.escape(name)}==(?:.*\\\n)*.*\n", lock.read_text("utf-8"), re.MULTILINE
+    )
     if entry is None:
         raise SetupError(f"{lock.name} does not name {name}.")
     return entry.group()

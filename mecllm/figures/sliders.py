@@ -120,7 +120,10 @@ def _track(track: str) -> dict[str, object]:
     values = arguments(network, reference_decision(network, HERE))
     weights = [SYMBOLS[name] for name in ("delay", "energy", "stability")]
     return {
-        "values": {str(s): float(v.item()) for s, v in values.items() if s not in weights},
+        # Ten digits: the last ones differ between machines, and no slider shows as many.
+        "values": {
+            str(s): float(f"{v.item():.10g}") for s, v in values.items() if s not in weights
+        },
         "power_min": float(network.power_min[0]),
         "equal": network.formulation.capacity == "equal",
     }

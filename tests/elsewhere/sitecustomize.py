@@ -9,7 +9,6 @@ import importlib.abc
 import importlib.util
 import os
 import sys
-import zlib
 
 MODULE = "mecllm.scenario"
 # About fifty units in the last place: more than two libraries differ by, and far below any digit
@@ -19,28 +18,41 @@ MOVE = 1e-14
 COUNTS = ("server_slots", "samples")
 
 
-def move(network):
-    """Return the network with each of its arrays and weights moved a little."""
+def moved(values):
+    """Return an array with each number moved, by a factor that is a hash of the number itself.
+
+    Equal numbers stay equal: two chips of one kind tie on every machine, and the tie is broken by
+    the same rule.
+    """
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    with np.errstate(over="ignore"):
+        # The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) spreads the bits.
+        bits = values.view(np.uint64) + np.uint64(int(os.environ["MECLLM_MOVED"]))
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    share = (bits ^ (bits >> np.uint64(31))) / np.float64(2**64)
+    return values * (1 + MOVE * (2 * share - 1))
+
+
+def move(network, derived):
+    """Return the network with each of its arrays moved a little, and its weights if derived."""
     from dataclasses import fields, replace
 
     import numpy as np
 
-    def moved(key, value):
-        key = [int(os.environ["MECLLM_MOVED"]), zlib.crc32(key.encode())]
-        return value * (1 + MOVE * np.random.default_rng(key).uniform(-1, 1, np.shape(value)))
-
-    arrays = {f.name: getattr(network, f.name) for f in fields(network)}
+    w, arrays = network.weights, {f.name: getattr(network, f.name) for f in fields(network)}
     changes = {
-        key: moved(key, value)
+        key: moved(value)
         for key, value in arrays.items()
         if isinstance(value, np.ndarray) and key not in COUNTS
     }
-    # A bound that meets its partner must go on doing so.
-    if np.array_equal(network.power_min, network.power_max):
-        changes["power_max"] = changes["power_min"]
-    w = network.weights
-    weights = {f.name: float(moved(f.name, getattr(w, f.name))) for f in fields(w)}
-    return replace(network, **changes, weights=type(w)(**weights))
+    if derived:
+        changes["weights"] = type(w)(
+            **{f.name: float(moved(getattr(w, f.name))) for f in fields(w)}
+        )
+    return replace(network, **changes)
 
 
 class Finder(importlib.abc.MetaPathFinder):
@@ -57,7 +69,9 @@ class Finder(importlib.abc.MetaPathFinder):
         def load_and_wrap(module):
             load(module)
             draw = module.Scenario.draw
-            module.Scenario.draw = lambda scenario, seed: move(draw(scenario, seed))
+            module.Scenario.draw = lambda scenario, seed: move(
+                draw(scenario, seed), scenario.normalization != "none"
+            )
 
         spec.loader.exec_module = load_and_wrap
         return spec
