@@ -94,7 +94,8 @@ def main() -> None:
     elif options.machine:
         names = EACH if options.machine == "each" else (options.machine,)
         machines = {name: (name,) for name in names}
-    if any([run(name, parts, rest) for name, parts in machines.items()]):
+    codes = [run(name, parts, rest) for name, parts in machines.items()]
+    if any(codes):
         sys.exit("Another machine sees another book; the differences stand above.")
 
 
