@@ -6,6 +6,7 @@ VENV_PYTHON = .venv/bin/python
 NB ?=
 UPGRADE ?=
 COURSE ?=
+MACHINE ?=
 
 # Outputs must not depend on the machine: a fixed hash seed, and one thread in the linear algebra,
 # whose sums would otherwise be split by the number of cores.
@@ -19,13 +20,13 @@ export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
 unexport MPLBACKEND
 
 .DEFAULT_GOAL := help
-.PHONY: help env book pdf test check-book lint format lock text notebook execute times assignments clean
+.PHONY: help env book pdf test test-elsewhere check-book lint format lock text notebook execute times assignments clean
 
 help: ## this list
-	@$(PYTHON) -c 'import re; [print(f"make {a:13}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
+	@$(PYTHON) -c 'import re; [print(f"make {a:16}{b}") for a, b in re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)]'
 
 env: ## create .venv from requirements.lock
-	@$(PYTHON) tools/environment.py
+	@$(PYTHON) tools/environment.py $(if $(filter-out file,$(origin PYTHON)),--this-python)
 
 book: env ## execute every chapter and render the book into _build/html
 	@$(VENV_PYTHON) -m tools.book
@@ -35,6 +36,9 @@ pdf: env ## print the stored book into _build/mecllm.pdf (needs LaTeX; README na
 
 test: env ## run the tests, and every chapter against its stored outputs
 	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --nbval tests book
+
+test-elsewhere: env ## chapters and numbers as other machines see them; MACHINE=older or moved for a half
+	@$(VENV_PYTHON) -m tools.elsewhere $(if $(MACHINE),--machine $(MACHINE))
 
 check-book: env ## render the stored outputs from nothing and look at every page (needs Chromium)
 	@$(VENV_PYTHON) -m tools.book --committed

@@ -1,7 +1,7 @@
 """Two outputs are the same when their words are, and their numbers to the last printed digit.
 
-A stored number is a promise of as many digits as it prints. Another processor or another library may
-round the last one the other way, so a number may differ by one unit of it and by no more. Whole
+A stored number is a promise of as many digits as it prints. Another processor or another library
+may round the last one the other way, so a number may differ by one unit of it and by no more. Whole
 numbers, words, signs and the number of digits may not differ at all. `conftest.py` hands nbval's
 comparison of cells to this module.
 """

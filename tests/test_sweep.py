@@ -1,5 +1,6 @@
 """The sensitivity atlas: its space, its file, its engine and its analysis."""
 
+import ctypes
 import json
 import os
 import re
@@ -325,23 +326,34 @@ def test_a_missing_folder_is_named(small, tmp_path):
         run(small, 2, tmp_path / "nowhere" / "rows.sqlite")
 
 
-def test_a_file_that_may_not_be_written_says_so(small):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.sqlite"
-        run(small, 1, path)
-        before = path.read_bytes()
-        path.chmod(0o444)
-        Path(folder).chmod(0o555)
-        user = os.geteuid()
-        try:
-            if user == 0:
-                os.seteuid(65534)  # permissions do not bind the superuser
-            with pytest.raises(OSError, match=r"rows\.sqlite: .*(written|readonly|unable to open)"):
-                run(small, 2, path)
-        finally:
-            os.seteuid(user)
-        Path(folder).chmod(0o755)
-        assert path.read_bytes() == before
+def bound_by_permissions():
+    """Take from the superuser, in a child before it starts, the right to write where none may.
+
+    Its name stays, and with it what it may read: the checkout may be closed to everyone else.
+    """
+    if os.geteuid() == 0:
+        PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+        assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0
+
+
+def test_a_file_that_may_not_be_written_says_so(spec, small, tmp_path):
+    path = tmp_path / "rows.sqlite"
+    run(small, 1, path)
+    before = path.read_bytes()
+    path.chmod(0o444)
+    tmp_path.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mecllm.cli", "sweep", spec, "--points", "2", "--out", path],
+            cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=bound_by_permissions,
+        )  # fmt: skip
+    finally:
+        tmp_path.chmod(0o755)
+    assert done.returncode == 4  # the system refused
+    assert "Traceback" not in done.stderr
+    said = " ".join(done.stderr.split())
+    assert re.search(r"rows\.sqlite: .*(written|readonly|unable to open)", said), said
+    assert path.read_bytes() == before
 
 
 def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(small, undisturbed, tmp_path):

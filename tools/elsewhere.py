@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 import time
+from typing import Any
 
 from tools.notebooks import BOOK, ROOT
 
@@ -38,9 +39,10 @@ TOGETHER = {"older": ("hash", "blas", "numpy", "libm"), "moved": ("moved", "thre
 
 def dispatched() -> str:
     """Names of the processor features that NumPy uses here beyond its least ones."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+    import numpy as np
 
-    return " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
+    about: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]
+    return " ".join(about["SIMD Extensions"].get("found", ()))
 
 
 def variables(machine: str) -> dict[str, str] | str:
@@ -94,7 +96,8 @@ def main() -> None:
     elif options.machine:
         names = EACH if options.machine == "each" else (options.machine,)
         machines = {name: (name,) for name in names}
-    if any([run(name, parts, rest) for name, parts in machines.items()]):
+    codes = [run(name, parts, rest) for name, parts in machines.items()]
+    if any(codes):
         sys.exit("Another machine sees another book; the differences stand above.")
 
 

@@ -3,6 +3,9 @@
 Nothing is resolved: the lock is complete, so it is installed as a list, every file by its hash, and
 then checked for consistency. A release that is newer than the lock cannot change what arrives.
 
+The packages come by uv, which itself comes by pip and its hash in the lock; `--pip` leaves uv out
+and takes three minutes instead of half a one. `.ci/run` does so, to see that pip alone will do.
+
 Runs on the system's Python, so it needs the standard library only.
 """
 
@@ -22,34 +25,48 @@ ENVIRONMENT = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 OLDEST = (3, 11)
 
-LIST = ("--no-deps", "--require-hashes", "-r")
-# Settings of the user that would send packages elsewhere or change what the lock says; those that
-# name a mirror, a proxy or a certificate stay.
-HARMFUL = (
-    "PIP_TARGET",
-    "PIP_PREFIX",
-    "PIP_ROOT",
-    "PIP_REQUIREMENT",
-    "UV_CONSTRAINT",
-    "UV_OVERRIDE",
-)
-HARMFUL_TO_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
-NEUTRAL = {"PIP_USER": "0", "PIP_CONSTRAINT": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+# The lock as a list: nothing resolved, and nothing built, since that would resolve build tools.
+LIST = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement")
 
-# What pip and uv say, and what it means to a person.
+# Of the user's settings for pip and uv, those stay that say where files come from and how; others
+# would send packages elsewhere or change which ones.
+SETTING = re.compile(r"(PIP|UV)_")
+SOURCE = re.compile(
+    r"INDEX|FIND_LINKS|CERT|TLS|PROXY|HOST|TIMEOUT|RETRIES|CACHE|OFFLINE|KEYRING|CONFIG|LINK_MODE"
+)
+NEUTRAL = {
+    "PIP_USER": "0",
+    "PIP_CONSTRAINT": os.devnull,
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_COMPILE": "1",  # as uv does it: Python compiles what is imported, when it is
+}
+
+# What pip, uv and Python say, and what it means to a person; the first that fits counts.
 FAULTS = {
     r"DO NOT MATCH THE HASHES|[Hh]ash mismatch": (
-        "A downloaded file is not the one that requirements.lock names by its hash. It was not "
-        "installed. Try again; if it stays so, the package index or something before it is at fault."
+        "A file is not the one that requirements.lock names by its hash, and was not installed: "
+        "try again, and if it stays so, the package index or something before it is at fault."
     ),
-    r"No space left on device|os error 28": "The disk is full. Make room and try again.",
-    r"[Tt]emporary failure in name|NewConnectionError|Could not connect|error sending request"
-    r"|dns error|Connection (?:refused|reset|broken)|timed out|ProxyError|[Ff]ailed to fetch": (
-        "No package index could be reached. The first set-up needs a network, or a mirror named in "
-        "PIP_INDEX_URL (pip) and UV_INDEX_URL (uv)."
+    r"No space left on device|os error 28|Disk quota exceeded": (
+        "The disk is full: make room, .venv takes 1.4 GB, and try again."
     ),
-    r"No matching distribution|no wheels? with a matching|doesn't have a (?:source|wheel)": (
-        "A package of requirements.lock has no file for this Python and platform."
+    r"[Tt]emporary failure in name|NewConnectionError|ConnectTimeout|ProxyError|SSLError"
+    r"|Could not connect|error sending request|dns error|timed out|Failed to fetch"
+    r"|Connection (?:refused|reset|broken)|network was disabled": (
+        "No package index could be reached: the first set-up needs a network, or a mirror named in "
+        "PIP_INDEX_URL and UV_DEFAULT_INDEX."
+    ),
+    r"No matching distribution|no versions of|not found in the|no wheels? with|not a supported"
+    r"|doesn't have a": (
+        "A package of requirements.lock has no file for this Python and platform in the package "
+        "index: try another Python (make PYTHON=...), or another index."
+    ),
+    r"which is not installed|but you have|but it's not installed|but `.*` is installed": (
+        "requirements.lock is not complete: `make lock` in a working environment mends it."
+    ),
+    r"No module named ensurepip": (
+        "This Python cannot put pip into an environment: on Debian and Ubuntu, install the package "
+        "python3-venv."
     ),
 }
 
@@ -71,13 +88,14 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def version(python: Path | str) -> str | None:
+def version(python: Path) -> str | None:
     """Version of an interpreter, None where it does not run."""
     command = [str(python), "-I", "-c", "import sys; print(sys.version)"]
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
     except (OSError, subprocess.CalledProcessError):
         return None
+    return done.stdout.strip()
 
 
 def locked(name: str, lock: Path = LOCK) -> str:
@@ -88,63 +106,75 @@ def locked(name: str, lock: Path = LOCK) -> str:
     SetupError
         When the lock has no such package.
     """
-    entry = re.search(
-        rf"^{re.escape(name)}==(?:.*\\\n)*.*\n", lock.read_text("utf-8"), re.MULTILINE
-    )
+    text = lock.read_text(encoding="utf-8")
+    entry = re.search(rf"^{re.escape(name)}==(?:.*\\\n)*.*\n", text, re.MULTILINE)
     if entry is None:
-        raise SetupError(f"{lock.name} does not name {name}.")
+        raise SetupError(f"{lock.name} does not name {name}: `make lock` mends it.")
     return entry.group()
 
 
-def clean_surroundings() -> dict[str, str]:
-    """Environment variables for pip and uv: the user's, without what would lead astray."""
-    kept = {k: v for k, v in os.environ.items() if k not in (*HARMFUL, *HARMFUL_TO_PYTHON)}
-    return kept | NEUTRAL
+def explain(said: str) -> str:
+    """Last lines of what a program said, and what they mean."""
+    why = [words for pattern, words in FAULTS.items() if re.search(pattern, said)]
+    return "\n".join([*said.strip().splitlines()[-12:], *why[:1]])
 
 
-def run(*command: str | Path) -> None:
-    """Run an installer; what it says is shown when it fails, and explained.
+def surroundings(environment: Path) -> dict[str, str]:
+    """Variables for pip and uv: the user's, without those that lead away from the environment.
+
+    Temporary files go where the environment goes, so that a small /tmp is no trouble.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX"))
+        and (SOURCE.search(name) or not SETTING.match(name))
+    }
+    scratch = environment / "tmp"
+    scratch.mkdir(exist_ok=True)
+    return kept | NEUTRAL | {"UV_PYTHON": str(python_of(environment)), "TMPDIR": str(scratch)}
+
+
+def run(environment: Path, *command: str | Path) -> None:
+    """Run a program for an environment; what it says is shown when it fails, and explained.
 
     Raises
     ------
     SetupError
-        With the installer's last words.
+        With the program's last words and what they mean.
     """
     done = subprocess.run(
         [str(part) for part in command],
-        env=clean_surroundings(),
-        capture_output=True,
-        text=True,
+        env=surroundings(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:
-        said = f"{done.stdout}\n{done.stderr}".strip()
-        last = "\n".join(said.splitlines()[-12:])
-        why = [words for pattern, words in FAULTS.items() if re.search(pattern, said)]
-        raise SetupError("\n".join([last, *why[:1]]))
+        raise SetupError(explain(done.stdout))
 
 
-def pip(python: Path) -> list[str | Path]:
+def python_of(environment: Path) -> Path:
+    """Path of an environment's interpreter."""
+    return environment / "bin" / "python"
+
+
+def pip(environment: Path) -> list[str | Path]:
     """Command line of an environment's own pip."""
-    return [python, "-I", "-m", "pip", "--quiet", "--no-input"]
+    return [python_of(environment), "-I", "-m", "pip", "--no-input"]
 
 
-def installer(python: Path, lock: Path = LOCK) -> list[str | Path]:
-    """Return the fastest way to install: uv, of this machine or fetched by its hash, else pip."""
-    uv = shutil.which("uv") or python.parent / "uv"
-    if not Path(uv).exists():
-        wanted = python.parent.parent / "uv.txt"
-        wanted.write_text(locked("uv", lock), encoding="utf-8")
-        try:
-            run(*pip(python), "install", *LIST, wanted)
-        except SetupError as error:
-            # Platforms without a wheel of uv: slower, and the same packages.
-            print(f"{error}\nuv is not to be had here; pip goes on alone.", flush=True)
-            return pip(python)
-    return [uv, "pip"]
+def uv(environment: Path) -> list[str | Path]:
+    """Command line of an environment's own uv, fetched by pip: a fifth of the time of pip."""
+    wanted = environment / "uv.txt"
+    wanted.write_text(locked("uv"), encoding="utf-8")
+    run(environment, *pip(environment), "install", *LIST, wanted)
+    return [environment / "bin" / "uv", "pip"]
 
 
-def install(python: Path, command: list[str | Path], lock: Path = LOCK) -> None:
+def install(environment: Path, installer: list[str | Path], lock: Path = LOCK) -> None:
     """Install the lock as it stands into an environment and check that all fits together.
 
     Raises
@@ -152,13 +182,11 @@ def install(python: Path, command: list[str | Path], lock: Path = LOCK) -> None:
     SetupError
         When a file cannot be had, is not the one that the lock names, or a package lacks another.
     """
-    of = [] if "-m" in command else ["--python", python]
-    binary = ["--only-binary", ":all:"]  # building from source would resolve build tools anew
-    run(*command, "install", *of, *binary, *LIST, lock)
-    run(*command, "check", *of)
+    run(environment, *installer, "install", *LIST, lock)
+    run(environment, *installer, "check")
 
 
-def make(root: Path, environment: Path) -> None:
+def make(environment: Path, by_pip: bool = False) -> None:
     """Create the environment, install the lock and the package itself.
 
     Raises
@@ -167,64 +195,54 @@ def make(root: Path, environment: Path) -> None:
         With one sentence for the user.
     """
     try:
-        venv.create(environment, clear=True, with_pip=False)
-        # Temporary files go where the environment goes: a small /tmp is then no trouble.
-        scratch = environment / "tmp"
-        scratch.mkdir()
-        os.environ["TMPDIR"] = str(scratch)
-        python = environment / "bin" / "python"
-        done = subprocess.run(
-            [str(python), "-I", "-m", "ensurepip", "--default-pip"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            if "No space left" in done.stderr:
-                raise OSError("No space left on device")
-            raise SetupError(
-                "Python could not put pip into a new environment. On Debian and Ubuntu the missing "
-                f"part is the package python3-venv.\n{done.stderr.strip()[-300:]}"
-            )
-        command = installer(python)
-        install(python, command)
+        # Links, since a copied interpreter may not find its shared library.
+        venv.create(environment, clear=True, symlinks=True)
+        python = python_of(environment)
+        run(environment, python, "-I", "-m", "ensurepip", "--default-pip")
+        installer = pip(environment) if by_pip else uv(environment)
+        install(environment, installer)
         # The package itself has no hash; its build tool comes from the lock, not from outside.
-        of = [] if "-m" in command else ["--python", python]
-        run(*command, "install", *of, "--no-deps", "--no-build-isolation", "-e", root)
+        run(environment, *installer, "install", "--no-deps", "--no-build-isolation", "-e", ROOT)
         # Matplotlib lists the fonts at first import and may say so; that must not be in a page.
-        run(python, "-I", "-c", "import matplotlib.font_manager")
-        shutil.rmtree(scratch)
+        run(environment, python, "-I", "-c", "import matplotlib.font_manager")
+        shutil.rmtree(environment / "tmp")
     except OSError as error:
-        raise SetupError(f"{environment.name} could not be written: {error}.") from error
+        raise SetupError(explain(f"{environment.name} could not be written: {error}.")) from error
 
 
-def main() -> None:
+def main(*options: str) -> None:
     """Make the environment unless it is there.
 
-    A `.venv` of another Python than the one that runs this stays, unless `--this-python` asks for
-    it, which the Makefile does where the caller names a Python.
+    Parameters
+    ----------
+    *options : str
+        `--pip` installs by pip alone. `--this-python` replaces a `.venv` of another Python than
+        the running one, which otherwise stays; the Makefile asks so when the caller names a Python.
     """
-    python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "made-from.sha256"
+    stamp = ENVIRONMENT / "made-from.sha256"
     wanted = fingerprint()
-    if stamp.is_file() and stamp.read_text() == wanted:
-        there = version(python)
-        if there == sys.version or (there and "--this-python" not in sys.argv):
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        there = version(python_of(ENVIRONMENT))
+        if there == sys.version or (there and "--this-python" not in options):
             return
     if sys.version_info < OLDEST:
         sys.exit(
             f"mecllm needs Python 3.11 or newer; this is {sys.version.split()[0]} "
             f"({sys.executable}). Name another one: make PYTHON=/path/to/python3.12"
         )
-    print("Creating .venv from requirements.lock (half a minute, once)", flush=True)
+    by_pip = "--pip" in options
+    took = "three minutes" if by_pip else "half a minute"
+    print(f"Creating .venv from requirements.lock ({took}, once)", flush=True)
     again = "Nothing else was touched; `make env` starts again from the beginning."
     try:
-        make(ROOT, ENVIRONMENT)
+        stamp.unlink(missing_ok=True)  # first of all: what is half removed must not pass as whole
+        make(ENVIRONMENT, by_pip)
     except SetupError as error:
         sys.exit(f"{error}\n{again}")
     except KeyboardInterrupt:
         sys.exit(f"\nInterrupted. {again}")
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -93,7 +93,7 @@ def use_style() -> None:
     In a notebook figures are shown in the page, also where the machine sets another backend.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if hasattr(shell, "kernel"):
+    if shell is not None and hasattr(shell, "kernel"):
         shell.run_line_magic("matplotlib", "inline")
     mpl.rcdefaults()
     plt.rcParams.update(STYLE)
