@@ -68,11 +68,11 @@ notebook: env ## NB=name: text/name.py back into book/name.ipynb
 execute: env ## NB=name: run book/name.ipynb in place; without NB every chapter
 	@$(VENV_PYTHON) -m tools.notebooks execute $(NB)
 
-times: env ## NB=name: measure how long chapters take, for the page on the environment
+times: env ## measure chapters and commands, for the page on the environment; NB=name, NB=commands: only this
 	@$(VENV_PYTHON) -m tools.times $(NB)
 
 assignments: env ## an nbgrader course from assignments/; COURSE=folder instead of _build/assignments
 	@$(VENV_PYTHON) -m tools.assignments $(if $(COURSE),"$(COURSE)")
 
 clean: ## remove _build and caches; .venv and text/ stay
-	@rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ import pytest
 from mecllm import claims
 from tests.book import BOOK, ROOT, chapters
 from tests.test_environment import LOCK, PROJECT, pins
+from tools import times
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,30 @@ def test_every_chapter_has_been_timed():
     missing = {path.stem for path in chapters()} ^ {row["chapter"] for row in rows}
     assert not missing, f"run `make times` with NB=name for {sorted(missing)}"
     assert all(0 < int(row["seconds"]) < 60 for row in rows)
+
+
+def test_times_of_the_commands_are_dated_and_name_the_processor(extension, tmp_path):
+    commands = extension("generated").commands
+    assert "make times NB=commands" in commands(tmp_path)
+    row = ("make book", "61", "2", "3.11", "A processor", "2026-01-31")
+    times.write(
+        tmp_path / "_data" / "commands.csv",
+        times.COMMAND_FIELDS,
+        [dict(zip(times.COMMAND_FIELDS, row, strict=True))],
+    )
+    said, _, _, _, line = commands(tmp_path).splitlines()
+    assert said == "Measured 2026-01-31 on A processor, 2 cores, Python 3.11."
+    assert cells(line) == ["`make book`", "61"]
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [("processor : 0\nmodel name\t: Some CPU @ 2 GHz\n", "Some CPU @ 2 GHz"), ("", None)],
+)
+def test_a_processor_is_named_or_its_kind(tmp_path, told, name):
+    (tmp_path / "cpuinfo").write_text(told, encoding="utf-8")
+    found = times.processor(tmp_path / "cpuinfo")
+    assert found == name if name else found
 
 
 SOURCE = """\

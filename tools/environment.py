@@ -56,7 +56,8 @@ FAULTS = {
         "No package index could be reached: the first set-up needs a network, or a mirror named in "
         "PIP_INDEX_URL and UV_DEFAULT_INDEX."
     ),
-    r"No matching distribution|no versions of|not found in the|no wheels? with|not a supported"
+    r"No matching distribution|no versions of|not found in the|no wheels? with|no usable wheels"
+    r"|Wheels are required|not a supported"
     r"|doesn't have a": (
         "A package of requirements.lock has no file for this Python and platform in the package "
         "index: try another Python (make PYTHON=...), or another index."

@@ -1,23 +1,51 @@
-"""Measure how long each chapter takes and keep the whole seconds in `book/_data/times.csv`.
+"""Measure how long each chapter, `make book` and `make test` take, in whole seconds.
 
-Chapters are run one after the other and thrown away. With names, only these are measured again.
+Chapters are run one after the other and thrown away, into `book/_data/times.csv`. The two commands
+run from a clean folder with the environment in place, into `book/_data/commands.csv`. With names of
+chapters, or `commands`, only these are measured again.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
 import math
 import os
 import platform
+import re
+import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.notebooks import BOOK, execute
+from tools.notebooks import BOOK, ROOT, execute
 
 TIMES = BOOK / "_data" / "times.csv"
 FIELDS = ("chapter", "seconds", "cores", "python")
+MEASURED_COMMANDS = BOOK / "_data" / "commands.csv"
+COMMAND_FIELDS = ("command", "seconds", "cores", "python", "processor", "date")
+COMMANDS = ("make book", "make test")
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def surroundings() -> tuple[int | None, str]:
+    """Cores of this machine, and version of this Python."""
+    return os.cpu_count(), ".".join(platform.python_version_tuple()[:2])
+
+
+def processor(cpuinfo: Path = CPUINFO) -> str:
+    """Name of the processor: on Linux as it names itself, elsewhere or where it does not its kind.
+
+    Parameters
+    ----------
+    cpuinfo : Path
+        The file in which Linux describes the processor.
+    """
+    told = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    named = re.search(r"^model name\s*:\s*(.+)", told, re.MULTILINE)
+    return named.group(1) if named else platform.processor() or platform.machine()
 
 
 def measure(notebook: Path) -> dict[str, str]:
@@ -26,27 +54,45 @@ def measure(notebook: Path) -> dict[str, str]:
         start = time.perf_counter()
         execute(notebook, Path(folder) / notebook.name)
         seconds = time.perf_counter() - start
-    python = ".".join(platform.python_version_tuple()[:2])
-    values = (notebook.stem, math.ceil(seconds), os.cpu_count(), python)
+    values = (notebook.stem, math.ceil(seconds), *surroundings())
     return dict(zip(FIELDS, map(str, values), strict=True))
 
 
+def measure_command(command: str) -> dict[str, str]:
+    """Run one of `COMMANDS`; a failing one is no measurement."""
+    start = time.perf_counter()
+    subprocess.run(command.split(), cwd=ROOT, check=True)
+    seconds = time.perf_counter() - start
+    today = datetime.datetime.now(datetime.UTC).date()
+    values = (command, math.ceil(seconds), *surroundings(), processor(), today)
+    return dict(zip(COMMAND_FIELDS, map(str, values), strict=True))
+
+
+def write(path: Path, fields: tuple[str, ...], rows: Iterable[dict[str, str]]) -> None:
+    """Write a table."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
-    """Measure the chapters named on the command line, or all, and write the table."""
+    """Measure what the command line names, or all, and write the tables."""
+    names = sys.argv[1:]
     kept = {}
     if TIMES.exists():
         with TIMES.open(encoding="utf-8", newline="") as file:
             kept = {row["chapter"]: row for row in csv.DictReader(file)}
     chapters = sorted(BOOK.glob("*.ipynb"))
     for notebook in chapters:
-        if not sys.argv[1:] or notebook.stem in sys.argv[1:]:
+        if not names or notebook.stem in names:
             kept[notebook.stem] = measure(notebook)
             print(f"{notebook.stem}: {kept[notebook.stem]['seconds']} s", flush=True)
-    TIMES.parent.mkdir(exist_ok=True)
-    with TIMES.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept[path.stem] for path in chapters if path.stem in kept)
+    write(TIMES, FIELDS, (kept[path.stem] for path in chapters if path.stem in kept))
+    if not names or "commands" in names:
+        subprocess.run(["make", "clean"], cwd=ROOT, check=True)
+        write(MEASURED_COMMANDS, COMMAND_FIELDS, [measure_command(each) for each in COMMANDS])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `{verdicts}`   counts of the claims ledger, a row for each group of claims
 `{packages}`   an extra of pyproject.toml, "package" or "others": versions, licences and reasons
-`{times}`      how long each chapter takes, from `_data/times.csv`
+`{times}`      how long each chapter takes, from `_data/times.csv`; with "commands", how long
+               `make book` and `make test` take, from `_data/commands.csv`
 """
 
 from __future__ import annotations
@@ -122,6 +123,23 @@ def times(source: Path) -> str:
     return f"Measured with {'; '.join(machines)}.\n\n" + table(["chapter", "time [s]"], rows, "lr")
 
 
+def commands(source: Path) -> str:
+    """Tabulate how long the two commands took."""
+    path = source / "_data" / "commands.csv"
+    if not path.exists():  # as when they are being measured for the first time
+        return "Not measured yet; `make times NB=commands` does it."
+    with path.open(encoding="utf-8", newline="") as file:
+        entries = list(csv.DictReader(file))
+    rows = [[f"`{e['command']}`", e["seconds"]] for e in entries]
+    machines = sorted(
+        {
+            f"{e['date']} on {e['processor']}, {e['cores']} cores, Python {e['python']}"
+            for e in entries
+        }
+    )
+    return f"Measured {'; '.join(machines)}.\n\n" + table(["command", "time [s]"], rows, "lr")
+
+
 class Generated(SphinxDirective):
     """A directive whose content is Markdown made by a function of this file."""
 
@@ -132,7 +150,9 @@ class Generated(SphinxDirective):
         source = Path(self.env.srcdir)
         if self.name == "packages":
             return packages(source.parent, self.arguments[0])
-        return times(source) if self.name == "times" else verdicts()
+        if self.name == "times":
+            return commands(source) if "commands" in self.arguments else times(source)
+        return verdicts()
 
     def run(self) -> list[nodes.Node]:
         """Parse it in place."""
