@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from mecllm.allocation import Uplink, Work, allocate
 from mecllm.association import greedy, random_association
@@ -135,6 +134,8 @@ def assigned(network: Network) -> IntArray:
     an average share of bandwidth and clock at the pair's own best α and power. The relaxation of
     this assignment is integral, so one assignment solves it exactly and no penalty is needed.
     """
+    from scipy.optimize import linear_sum_assignment  # imported late: it takes most of a second
+
     each, more = divmod(network.users, network.servers)
     speed = network.server_throughput * network.server_frequency_max
     places = np.full(network.servers, each)
