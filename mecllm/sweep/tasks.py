@@ -88,10 +88,15 @@ def measure(scenario: Scenario, values: Mapping[str, Any], seed: int, method: st
     method : str
         One of `STAND_INS`.
     """
+    return measure_on(lambda: scenario.replace(**values).draw(seed), seed, method)
+
+
+def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
+    """Run one method on the network that `draw` gives; a failure of either is the row's error."""
     try:
         # Rows must not depend on how a process treats warnings; what is not a number shows below.
         with np.errstate(all="ignore"):
-            network = scenario.replace(**values).draw(seed)
+            network = draw()
             outcome = _outcome(network, STAND_INS[method](network, seed))
     # Whatever goes wrong at a point belongs into its row: the other points do not depend on it.
     except Exception as error:
