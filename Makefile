@@ -34,7 +34,7 @@ pdf: env ## print the stored book into _build/mecllm.pdf (needs LaTeX; README na
 	@$(VENV_PYTHON) -m tools.pdf
 
 test: env ## run the tests, and every chapter against its stored outputs
-	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --nbval tests book
+	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval tests book
 
 check-book: env ## render the stored outputs from nothing and look at every page (needs Chromium)
 	@$(VENV_PYTHON) -m tools.book --committed
