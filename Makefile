@@ -17,6 +17,8 @@ export MKL_NUM_THREADS = 1
 export IPYTHONDIR = $(CURDIR)/.venv/ipython
 export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
 unexport MPLBACKEND
+# A hundred processes start in a run of the tests; none should compile the same modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help env book pdf test check-book lint format lock text notebook execute times assignments clean
