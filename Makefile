@@ -18,6 +18,8 @@ export MKL_NUM_THREADS = 1
 export IPYTHONDIR = $(CURDIR)/.venv/ipython
 export MPLCONFIGDIR = $(CURDIR)/.venv/matplotlib
 unexport MPLBACKEND
+# A hundred processes start in a run of the tests; none should compile the same modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help env book pdf test test-elsewhere check-book lint format lock text notebook execute times assignments clean
@@ -35,7 +37,7 @@ pdf: env ## print the stored book into _build/mecllm.pdf (needs LaTeX; README na
 	@$(VENV_PYTHON) -m tools.pdf
 
 test: env ## run the tests, and every chapter against its stored outputs
-	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --nbval tests book
+	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval tests book
 
 test-elsewhere: env ## chapters and numbers as other machines see them; MACHINE=older or moved for a half
 	@$(VENV_PYTHON) -m tools.elsewhere $(if $(MACHINE),--machine $(MACHINE))

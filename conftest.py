@@ -1,12 +1,14 @@
-"""Cells of chapters are compared number by number, wherever nbval is called from."""
+"""Cells of chapters are compared number by number, and long files are run first."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from nbval.plugin import IPyNbCell
 
 from tests.digits import compare
+from tests.order import place
 
 
 def compare_outputs(
@@ -19,3 +21,8 @@ def compare_outputs(
 
 
 IPyNbCell.compare_outputs = compare_outputs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file the order stays."""
+    items.sort(key=lambda item: place(item.nodeid))

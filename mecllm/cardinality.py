@@ -14,7 +14,6 @@ best π it is D(λ, ν), so that the best such bound is never worse than the dua
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
 
 from mecllm.dual import ROUNDING_MARGIN
 from mecllm.errors import ScenarioError
@@ -105,6 +104,8 @@ def _search(
     network: Network, worth: Array, first: Prices, sizes: IntArray
 ) -> list[tuple[Array, Prices]]:
     """Maximise the bound with soft minima; the k least are taken at a level μ of their own."""
+    from scipy.optimize import minimize  # imported late: it takes most of a second
+
     users, slots = network.users, sizes.size
     scale = float(np.mean(np.abs(worth)))
     server = np.repeat(np.arange(network.servers), sizes.shape[1])

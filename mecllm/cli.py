@@ -5,23 +5,37 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from mecllm import cli_figures, cli_sweep
-from mecllm.certificate import Certificate, verify
 from mecllm.errors import ScenarioError, SolverError
-from mecllm.methods import METHODS, solve
-from mecllm.scenario import Scenario
-from mecllm.solution import Solution, load_decision, save_decision
+
+# Commands import what they need when they run: `--help` should not wait for NumPy.
+if TYPE_CHECKING:
+    from mecllm.certificate import Certificate
+    from mecllm.solution import Solution
+
+# The keys of `mecllm.methods.METHODS`, for the help.
+METHOD_NAMES = (
+    "proposed",
+    "alternating",
+    "alpha_only",
+    "resource_only",
+    "edge_only",
+    "local_only",
+    "greedy",
+    "random",
+    "priced",
+)
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: drawing it takes longer than all else that starts
+    context_settings={"max_content_width": 100},
     help="Resource allocation for stable LLM training in mobile edge computing.",
 )
 
@@ -34,11 +48,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def solve_command(
     scenario: Source,
     seed: Seed = 0,
-    method: Annotated[str, typer.Option(help="One of " + ", ".join(METHODS))] = "proposed",
+    method: Annotated[str, typer.Option(help="One of " + ", ".join(METHOD_NAMES))] = "proposed",
     as_json: AsJson = False,
     save: Annotated[Path | None, typer.Option(help="Write the decision to this file.")] = None,
 ) -> None:
     """Draw a network of a scenario, solve it and say what the solution costs."""
+    from mecllm.methods import solve
+    from mecllm.scenario import Scenario
+    from mecllm.solution import save_decision
+
     network = Scenario.load(scenario).draw(seed)
     solution = solve(network, method, seed=seed)
     if save is not None:
@@ -59,6 +77,10 @@ def verify_command(
     as_json: AsJson = False,
 ) -> None:
     """Recompute a decision: constraints, stationarity, and how far from optimal it can be."""
+    from mecllm.certificate import verify
+    from mecllm.scenario import Scenario
+    from mecllm.solution import load_decision
+
     network = Scenario.load(scenario).draw(seed)
     certificate = verify(network, load_decision(decision), claimed, sharp=sharp)
     if as_json:
@@ -76,7 +98,9 @@ def bench_command(
     largest: Annotated[int, typer.Option(min=100, help="Most users of the growth.")] = 1_000_000,
 ) -> None:
     """Measure exact against iterative and certified against heuristic, side by side."""
-    from mecllm import bench  # pandas takes longer to import than the other commands to run
+    from rich.console import Console
+
+    from mecllm import bench
 
     rows = bench.run(out, quick, largest)
     for title, table in (
@@ -105,6 +129,9 @@ def _report(certificate: Certificate) -> dict[str, object]:
 
 
 def _print_table(title: str, values: dict[str, object]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 TRACK = "literal or repaired"
 # Quick mode of `claims`: this many seeds are run again and compared with the stored tables.
@@ -38,6 +36,8 @@ def figure_command(
     stored: Stored = False,
 ) -> None:
     """Run the experiment behind a figure of the paper and draw it."""
+    from rich.console import Console
+
     from mecllm.errors import ScenarioError
     from mecllm.experiments import experiment
     from mecllm.experiments import stored as read
@@ -64,6 +64,8 @@ def results_command(
     only: Annotated[list[str] | None, typer.Option(help="Experiments; all by default.")] = None,
 ) -> None:
     """Write data/results/*.csv anew: what every figure of the book plots."""
+    from rich.console import Console
+
     from mecllm import regimes
     from mecllm.experiments import STUDIES, TRACKS, experiment, store
     from mecllm.resources import data_path
@@ -91,6 +93,8 @@ def claims_command(
 
     By default from the stored tables, of which the first seed is run again and compared.
     """
+    from rich.console import Console
+
     from mecllm import claims
     from mecllm.experiments import SEEDS, TRACKS
 
@@ -115,6 +119,15 @@ def claims_command(
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     title_column = TextColumn("{task.description}")
     columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -6,29 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
-from mecllm import sweep as atlas
 
 # What a shell reports of a command that Ctrl-C has ended: 128 and the signal's number.
 INTERRUPTED = 130
-
-
-class _Rate(ProgressColumn):
-    """Rows a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:.0f} rows/s")
 
 
 def sweep(
@@ -40,6 +20,26 @@ def sweep(
     export: Annotated[Path | None, typer.Option(help="Also write .csv or .csv.gz.")] = None,
 ) -> None:
     """Run every method at every point of a space; may be killed and started again."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    from mecllm import sweep as atlas
+
+    class _Rate(ProgressColumn):
+        """Rows a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed or 0:.0f} rows/s")
+
     space = atlas.Sweep.load(spec)
     columns = (
         TextColumn("{task.description}"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from mecllm.errors import ScenarioError
 
@@ -51,12 +50,19 @@ class Effect:
         return f"×{self.ratio:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
+def _student(freedom: int) -> float:
+    """Quantile of Student's distribution that bounds the two-sided interval."""
+    from scipy.special import stdtrit  # imported late, and not scipy.stats, which takes seconds
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+
+
 def interval(values: np.ndarray) -> tuple[float, float]:
     """Mean and half-width of its 95 % Student interval; 0 wide for a single value."""
     size = len(values)
     if size < 2:
         return float(np.mean(values)), 0.0
-    half = student.ppf((1 + CONFIDENCE) / 2, size - 1) * np.std(values, ddof=1) / size**0.5
+    half = _student(size - 1) * np.std(values, ddof=1) / size**0.5
     return float(np.mean(values)), float(half)
 
 
@@ -71,7 +77,7 @@ def effect(one: np.ndarray, other: np.ndarray) -> Effect:
     ratio = top / bottom
     if size < 2:
         return Effect(ratio, -np.inf, np.inf, size)
-    cov = np.cov(one, other, ddof=1) * student.ppf((1 + CONFIDENCE) / 2, size - 1) ** 2 / size
+    cov = np.cov(one, other, ddof=1) * _student(size - 1) ** 2 / size
     a, b, c = bottom**2 - cov[1, 1], top * bottom - cov[0, 1], top**2 - cov[0, 0]
     if a <= 0:
         return Effect(ratio, -np.inf, np.inf, size)

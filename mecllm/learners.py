@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from mecllm.errors import ScenarioError, SolverError
 
@@ -37,6 +36,12 @@ class Loss:
     curvature: float
 
 
+def _logistic_slope(t: Array) -> Array:
+    from scipy.special import expit  # imported late: it takes half a second
+
+    return -expit(-t)
+
+
 def _huber(t: Array) -> Array:
     return np.where(np.abs(t) <= 1, t**2 / 2, np.abs(t) - 0.5)
 
@@ -48,7 +53,7 @@ def _hinge(t: Array) -> Array:
 
 LOSSES = {
     "linear": Loss(lambda t: t, np.ones_like, 0.0),
-    "logistic": Loss(lambda t: np.logaddexp(0.0, -t), lambda t: -expit(-t), 0.25),
+    "logistic": Loss(lambda t: np.logaddexp(0.0, -t), _logistic_slope, 0.25),
     "huber": Loss(_huber, lambda t: np.clip(t, -1.0, 1.0), 1.0),
     "smoothed hinge": Loss(
         _hinge, lambda t: np.clip((t - 1) / HINGE_WIDTH, -1.0, 0.0), 1 / HINGE_WIDTH

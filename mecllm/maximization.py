@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize
 
 from mecllm.allocation import allocate
 from mecllm.arrays import spread
@@ -124,6 +123,8 @@ def maximize(
     steps : int
         At each of them, at most.
     """
+    from scipy.optimize import minimize  # imported late: it takes most of a second
+
     servers = network.servers
     capacity = np.concatenate([network.bandwidth_max, network.server_frequency_max])
     price = np.concatenate([start.bandwidth, start.frequency])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from mecllm.allocation import Uplink, Work
 from mecllm.errors import ScenarioError, SolverError
@@ -151,6 +150,9 @@ class Polytope:
         SolverError
             When there is none.
         """
+        # Imported late: it takes most of a second.
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         possible = np.isfinite(costs)
         result = milp(
             np.where(possible, costs, 0.0),

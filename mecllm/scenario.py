@@ -177,16 +177,16 @@ class Scenario:
         def stream(key: str) -> np.random.Generator:
             return np.random.default_rng([seed, zlib.crc32(key.encode())])
 
-        def drawn(key: str, size: int, side: str) -> Array:
-            device = stream(f"{side}_device").uniform(size=size)
-            law: Law = getattr(self, key)
-            return law.sample(stream(key), size, device)
+        user_device = stream("user_device").uniform(size=self.users)
+        server_device = stream("server_device").uniform(size=self.servers)
 
         def user(key: str) -> Array:
-            return drawn(key, self.users, "user")
+            law: Law = getattr(self, key)
+            return law.sample(stream(key), self.users, user_device)
 
         def server(key: str) -> Array:
-            return drawn(key, self.servers, "server")
+            law: Law = getattr(self, key)
+            return law.sample(stream(key), self.servers, server_device)
 
         tokens, bandwidth = user("tokens"), 1e6 * server("bandwidth_MHz")
         user_position = self._positions(stream("user_position"), self.users, self.user_sites)

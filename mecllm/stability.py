@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from mecllm.learners import Array, Learner, fit, require
 
@@ -114,6 +113,8 @@ def expected_stability(
 
     The samples are exchangeable, so each draw averages over all i; draws are independent.
     """
+    from scipy.special import stdtrit  # imported late: it takes half a second
+
     require(draws >= 2, "draws", draws, "at least 2, for an interval")
     rng = np.random.default_rng(seed)
     changes = [

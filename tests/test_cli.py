@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mecllm import cli
+from mecllm import cli, methods
 from mecllm.errors import SolverError
 from mecllm.methods import solve
 from mecllm.resources import data_path
@@ -96,7 +96,7 @@ def test_a_failed_solver_ends_in_one_line(run, tmp_path, monkeypatch) -> None:
     def failing(*_, **__):
         raise SolverError("Clarabel ended P4 with status infeasible")
 
-    monkeypatch.setattr(cli, "solve", failing)
+    monkeypatch.setattr(methods, "solve", failing)
     code, out, err = run("solve", "paper", "--save", tmp_path / "decision.json")
     assert (code, out) == (3, "")
     assert err == "mecllm: Clarabel ended P4 with status infeasible\n"
@@ -139,8 +139,63 @@ def test_as_a_program() -> None:
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
 
 
-def test_starting_does_not_load_what_it_does_not_need() -> None:
-    """Matplotlib and CVXPY take a second each to import."""
-    code = "import sys, mecllm.cli; print({'cvxpy', 'matplotlib', 'pandas'} & set(sys.modules))"
+HEAVY = [
+    "cvxpy",
+    "sympy",
+    "matplotlib",
+    "pandas",
+    "joblib",
+    "scipy.optimize",
+    "scipy.special",
+    "scipy.stats",
+]
+
+
+@pytest.mark.parametrize(
+    ("start", "absent"),
+    [
+        ("import mecllm", ["numpy", "rich", "typer", *HEAVY]),
+        ("import mecllm.cli", ["numpy", "rich", *HEAVY]),
+        ("import mecllm.model", HEAVY),
+        ("from mecllm import *", HEAVY),
+        ("import mecllm.sweep", HEAVY),
+    ],
+)
+def test_starting_does_not_load_what_it_does_not_need(start, absent) -> None:
+    """SciPy, Matplotlib, pandas and CVXPY take a second each to import."""
+    code = f"{start}; import sys; print(set({absent}) & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "set()\n"
+
+
+def test_help_comes_at_once(tmp_path) -> None:
+    """It draws no picture and needs no NumPy; 0.3 s on an idle machine."""
+    times = tmp_path / "imports"
+    command = [sys.executable, "-X", "importtime", "-m", "mecllm.cli", "--help"]
+    with times.open("w") as file:
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=file, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in times.read_text().splitlines()}
+    assert "solve" in ended.stdout
+    assert not {"numpy", "rich", *HEAVY} & loaded
+
+
+def test_importing_reads_and_derives_nothing() -> None:
+    """Tables and derivations are made when they are asked for."""
+    code = """
+import pathlib, pkgutil
+import matplotlib, pandas, scipy.stats, sympy, typer
+import mecllm
+
+def refuse(*words, **more):
+    raise AssertionError(f"read or derived while importing: {words}")
+
+pathlib.Path.read_text = pathlib.Path.read_bytes = pathlib.Path.open = refuse
+sympy.diff = sympy.solve = sympy.factor = refuse
+for module in pkgutil.walk_packages(mecllm.__path__, "mecllm."):
+    __import__(module.name)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_help_names_every_method() -> None:
+    assert tuple(methods.METHODS) == cli.METHOD_NAMES

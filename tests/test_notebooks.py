@@ -5,7 +5,9 @@ import re
 
 import pytest
 
-from tests.book import BOOK, chapters
+from tests.book import BOOK, ROOT, chapters
+from tests.order import LONGEST
+from tools.book import longest_first
 
 FORBIDDEN = {
     "memory address": re.compile(r"\b0x[0-9a-f]{6,}"),
@@ -91,3 +93,13 @@ def test_metadata_is_slim(path):
     assert set(notebook["metadata"]) <= {"kernelspec", "language_info", "mystnb", "myst"}
     for cell in notebook["cells"]:
         assert set(cell["metadata"]) <= {"tags", "mystnb"}
+
+
+def test_files_that_are_run_first_are_there():
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
+
+
+def test_the_longest_chapter_is_built_first():
+    order = [path.stem for path in longest_first([*chapters(), BOOK / "new.ipynb"])]
+    assert order[:2] == ["new", "14-sensitivity"]
+    assert sorted(order[1:]) == sorted(path.stem for path in chapters())

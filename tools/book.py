@@ -10,7 +10,9 @@ Whatever decides a page is hashed: an unchanged book is not built again, and a c
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
+import math
 import os
 import shutil
 import subprocess
@@ -45,6 +47,13 @@ def fingerprint(paths: Iterable[Path]) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(ROOT)}\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def longest_first(notebooks: Iterable[Path]) -> list[Path]:
+    """Order chapters by the time they took last; one that was never timed goes first."""
+    with (BOOK / "_data" / "times.csv").open(encoding="utf-8", newline="") as file:
+        seconds = {row["chapter"]: float(row["seconds"]) for row in csv.DictReader(file)}
+    return sorted(notebooks, key=lambda path: (-seconds.get(path.stem, math.inf), path.name))
 
 
 def executed(notebook: Path) -> Path:
@@ -85,7 +94,7 @@ def main() -> None:
             shutil.copy(ROOT / name, work)
         try:
             if not committed:
-                notebooks = sorted(BOOK.glob("*.ipynb"))
+                notebooks = longest_first(BOOK.glob("*.ipynb"))
                 with ThreadPoolExecutor(os.cpu_count()) as pool:
                     copies = list(pool.map(executed, notebooks))
                 for notebook, copy in zip(notebooks, copies, strict=True):

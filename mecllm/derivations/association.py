@@ -165,5 +165,13 @@ def pair_cost_values(network: Network, decision: Decision, offer: Offer) -> Arra
     return np.column_stack(columns)
 
 
-DERIVED = derived()
-PRINTED = printed()
+#: `derived()` and `printed()`, made when they are first asked for.
+DERIVED: dict[str, Expr]
+PRINTED: dict[str, Expr]
+
+
+def __getattr__(name: str) -> dict[str, Expr]:
+    makers = {"DERIVED": derived, "PRINTED": printed}
+    if name not in makers:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, makers[name]())

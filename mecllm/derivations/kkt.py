@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import brentq
 from sympy import Expr, Symbol
 
 from mecllm.derivations.transform import (
@@ -200,6 +199,8 @@ def snr_series(order: int = 3) -> Expr:
 
 def snr_path(start: float, steps: int) -> Array:
     """Signal-to-noise ratio (steps,) after each FP iteration of one user at fixed bandwidth."""
+    from scipy.optimize import brentq  # imported late: it takes most of a second
+
     old, new = sp.symbols("old new", positive=True)
     residual = sp.lambdify((new, old), snr_step(old, new), "math")
     path = np.empty(steps)

@@ -10,7 +10,6 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from scipy.linalg import qr
 
 from mecllm.errors import ScenarioError
 from mecllm.network import Array
@@ -59,6 +58,8 @@ def vertices(polytope: Polytope) -> Array:
 
 def _independent(rows: Array, right: Array) -> tuple[Array, Array] | None:
     """Drop the equations that follow from others; None when they contradict each other."""
+    from scipy.linalg import qr  # imported late: it takes most of a second
+
     _, triangle, order = qr(rows.T, mode="economic", pivoting=True)
     rank = int(np.sum(np.abs(np.diag(triangle)) > ROUNDING))
     kept, rest = order[:rank], order[rank:]

@@ -149,4 +149,11 @@ def printed(n: int = 1, m: int = 1, servers: tuple[int, ...] = SERVERS) -> dict[
     return equations
 
 
-PRINTED = printed()
+#: `printed()`, written out when it is first asked for.
+PRINTED: dict[str, Expr]
+
+
+def __getattr__(name: str) -> dict[str, Expr]:
+    if name != "PRINTED":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, printed())

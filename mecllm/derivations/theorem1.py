@@ -6,8 +6,10 @@ L the Lipschitz constant. μ is the strong convexity of the loss, D = ‖A(Sⁱ)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import combinations, product
+from typing import Any
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -127,8 +129,16 @@ def loss_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
     return sp.factor(LIPSCHITZ * distance_bound(minimisers, curvature))
 
 
-PAPER_BOUND = loss_bound(1, sp.Integer(0))
-SHARP_BOUND = loss_bound(2)
+@cache
+def paper_bound() -> Expr:
+    """Return the bound (10) of the paper, `PAPER_BOUND`."""
+    return loss_bound(1, sp.Integer(0))
+
+
+@cache
+def sharp_bound() -> Expr:
+    """Return the bound from strong convexity at both minimisers, `SHARP_BOUND`."""
+    return loss_bound(2)
 
 
 def with_pull(factor: Expr) -> Expr:
@@ -136,7 +146,7 @@ def with_pull(factor: Expr) -> Expr:
 
     1/k gives the learner with the *sum* of losses of (A.1); λ gives (A.2) at multiplier λ.
     """
-    return sp.factor(SHARP_BOUND.subs(SHARE, 1 - factor * (1 - SHARE)))
+    return sp.factor(sharp_bound().subs(SHARE, 1 - factor * (1 - SHARE)))
 
 
 def largest_diameter() -> Expr:
@@ -182,7 +192,7 @@ def curved_instance() -> dict[str, Expr]:
     loss = slope * w + CURVATURE / 2 * w**2
     change = sp.factor(loss.subs(w, after) - loss.subs(w, before))
     lipschitz = slope + CURVATURE * after
-    ratio = sp.factor(change / SHARP_BOUND.subs(LIPSCHITZ, lipschitz))
+    ratio = sp.factor(change / sharp_bound().subs(LIPSCHITZ, lipschitz))
     return {"after": after, "change": change, "lipschitz": lipschitz, "ratio": ratio}
 
 
@@ -207,31 +217,54 @@ def boundary_instance() -> dict[str, Expr]:
 
 # --- Printed and derived, side by side ----------------------------------------------------------
 
-_MASKS = independent_masks(3)
-_PULL = sum(g**2 for g in gaps(3))
 
-#: Formulas of Appendix A as the paper prints them, transcribed by hand (ξ = 3 for (A.5)).
-PRINTED: dict[str, Expr] = {
-    "A.5 middle": _PULL * 3 * (1 - SHARE),
-    "A.5 last": _PULL * (1 - SHARE),
-    "A.9": 1 - SHARE,
-    "A.11": (1 - SHARE) * DISTANCE**2,
-    "A.15": 2 * LIPSCHITZ * DISTANCE / SAMPLES,
-    "A.16": 2 * LIPSCHITZ / ((1 - SHARE) * SAMPLES),
-    "A.17": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
-    "A.18": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
-    "10": 2 * LIPSCHITZ**2 / (SAMPLES * (1 - SHARE)),
+def printed() -> dict[str, Expr]:
+    """Formulas of Appendix A as the paper prints them, transcribed by hand (ξ = 3 for (A.5))."""
+    pull = sum(g**2 for g in gaps(3))
+    return {
+        "A.5 middle": pull * 3 * (1 - SHARE),
+        "A.5 last": pull * (1 - SHARE),
+        "A.9": 1 - SHARE,
+        "A.11": (1 - SHARE) * DISTANCE**2,
+        "A.15": 2 * LIPSCHITZ * DISTANCE / SAMPLES,
+        "A.16": 2 * LIPSCHITZ / ((1 - SHARE) * SAMPLES),
+        "A.17": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
+        "A.18": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
+        "10": 2 * LIPSCHITZ**2 / (SAMPLES * (1 - SHARE)),
+    }
+
+
+def derived() -> dict[str, Expr]:
+    """Derive the same quantities; they are the printed ones but for the middle line of (A.5)."""
+    masks = independent_masks(3)
+    return {
+        "A.5 middle": expected_penalty(masks),
+        "A.5 last": expected_penalty(masks),
+        "A.9": curvature_gap(2).subs(CURVATURE, 0),
+        "A.11": curvature_gap(2).subs(CURVATURE, 0) * DISTANCE**2,
+        "A.15": LIPSCHITZ * DISTANCE / SAMPLES + LIPSCHITZ * DISTANCE / SAMPLES,
+        "A.16": distance_bound(1, sp.Integer(0)),
+        "A.17": paper_bound(),
+        "A.18": paper_bound(),
+        "10": paper_bound(),
+    }
+
+
+#: Made when they are first asked for.
+PAPER_BOUND: Expr
+SHARP_BOUND: Expr
+PRINTED: dict[str, Expr]
+DERIVED: dict[str, Expr]
+
+_MAKERS: dict[str, Callable[[], Any]] = {
+    "PAPER_BOUND": paper_bound,
+    "SHARP_BOUND": sharp_bound,
+    "PRINTED": printed,
+    "DERIVED": derived,
 }
 
-#: The same quantities derived; they are the printed ones but for the middle line of (A.5).
-DERIVED: dict[str, Expr] = {
-    "A.5 middle": expected_penalty(_MASKS),
-    "A.5 last": expected_penalty(_MASKS),
-    "A.9": curvature_gap(2).subs(CURVATURE, 0),
-    "A.11": curvature_gap(2).subs(CURVATURE, 0) * DISTANCE**2,
-    "A.15": LIPSCHITZ * DISTANCE / SAMPLES + LIPSCHITZ * DISTANCE / SAMPLES,
-    "A.16": distance_bound(1, sp.Integer(0)),
-    "A.17": PAPER_BOUND,
-    "A.18": PAPER_BOUND,
-    "10": PAPER_BOUND,
-}
+
+def __getattr__(name: str) -> Any:
+    if name not in _MAKERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, _MAKERS[name]())

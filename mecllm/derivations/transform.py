@@ -225,4 +225,11 @@ def mismatches(printed: Mapping[str, Expr], derived: Mapping[str, Expr]) -> list
     return [number for number in printed if not agree(printed[number], derived[number])]
 
 
-DERIVED = derived()
+#: `derived()`, derived when it is first asked for.
+DERIVED: dict[str, Expr]
+
+
+def __getattr__(name: str) -> dict[str, Expr]:
+    if name != "DERIVED":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, derived())

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
 
 from mecllm.experiments.records import TRACKS, Record, tidy
 from mecllm.resources import data_path
@@ -84,6 +83,8 @@ def _execute(
     if workers == 1 or len(seeds) < 2:
         yield from (_one(study, scenario, seed) for seed in seeds)
         return
+    from joblib import Parallel, delayed, parallel_config
+
     # One thread a process: more would only compete for the cores.
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         tasks = (delayed(_one)(study, scenario, seed) for seed in seeds)

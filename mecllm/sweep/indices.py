@@ -14,8 +14,6 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pandas as pd
 from numpy.polynomial import legendre
-from scipy.linalg import qr, solve_triangular
-from scipy.stats import rankdata
 
 from mecllm.network import Array
 
@@ -28,6 +26,8 @@ BINS = 16
 
 def ranks(values: Array) -> Array:
     """Ranks in (0, 1): margins span orders of magnitude, and a variance sees only the largest."""
+    from scipy.stats import rankdata  # imported late: it takes more than a second
+
     return (rankdata(values) - 0.5) / len(values)
 
 
@@ -104,6 +104,8 @@ def _terms(count: int, degree: int) -> list[tuple[int, ...]]:
 
 def _fit(x: Array, y: Array, terms: list[tuple[int, ...]]) -> tuple[Array, Array]:
     """Q² (R,) by leave-one-out and the squared coefficients (T, R), for responses of variance 1."""
+    from scipy.linalg import qr, solve_triangular
+
     highest = max(map(len, terms))
     # Orthonormal on [0, 1]: √(2k+1) P_k(2x-1).
     base = legendre.legvander(2 * x - 1, highest) * np.sqrt(2 * np.arange(highest + 1) + 1)

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from mecllm.comparison import TIE_BAND
-from mecllm.network import Array
+from mecllm.network import Array, Network
 from mecllm.scenario import Scenario
 from mecllm.sweep.margins import Results, margin
 from mecllm.sweep.space import Sweep
-from mecllm.sweep.tasks import Outcome, measure
+from mecllm.sweep.tasks import Outcome, measure_on
 
 
 def coordinates(results: Results, track: str) -> pd.DataFrame:
@@ -75,8 +75,12 @@ def margin_at(sweep: Sweep, track: str, unit: Array, claim: str, seeds: range) -
 
 def _margin(scenario: Scenario, values: dict[str, float], seed: int, claim: str) -> float:
     @cache
+    def network() -> Network:
+        return scenario.replace(**values).draw(seed)
+
+    @cache
     def outcome(method: str) -> Outcome:
-        return measure(scenario, values, seed, method)
+        return measure_on(network, seed, method)
 
     def get(metric: str, method: str) -> pd.Series:
         # A failed method has no numbers; its margins are NaN, and a verdict is never turned by one.
@@ -98,7 +102,15 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
     holds = before > TIE_BAND
 
     def turned(unit: Array) -> bool:
-        value = margin_at(sweep, track, unit, claim, seeds)
+        values, margins = sweep.values(track, unit), []
+        for seed in seeds:
+            margins.append(_margin(sweep.scenarios[track], values, seed, claim))
+            same = sum((value > TIE_BAND) == holds for value in margins)
+            # A network that fails, or more than half of them on the old side: the rest, and with
+            # them the median, cannot turn the verdict any more.
+            if np.isnan(margins[-1]) or 2 * same > len(seeds):
+                return False
+        value = float(np.median(margins))
         return bool(np.isfinite(value)) and (value > TIE_BAND) != holds
 
     units = coordinates(results, track)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 import mecllm
 from mecllm.errors import ScenarioError
@@ -127,6 +126,8 @@ class Sweep:
 
     def coordinates(self, points: int) -> Array:
         """Scrambled Sobol points (points, K) in [0, 1); fewer points are the head of more."""
+        from scipy.stats import qmc  # imported late: it takes more than a second
+
         engine = qmc.Sobol(len(self.keys), scramble=True, rng=np.random.default_rng(self.seed))
         # Sobol's sequence is balanced in powers of two; the head of such a block is what is asked.
         return engine.random_base2(max(0, math.ceil(math.log2(points))))[:points]

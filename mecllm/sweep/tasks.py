@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from mecllm.allocation import Uplink, Work, allocate
 from mecllm.association import greedy, random_association
@@ -89,10 +88,15 @@ def measure(scenario: Scenario, values: Mapping[str, Any], seed: int, method: st
     method : str
         One of `STAND_INS`.
     """
+    return measure_on(lambda: scenario.replace(**values).draw(seed), seed, method)
+
+
+def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
+    """Run one method on the network that `draw` gives; a failure of either is the row's error."""
     try:
         # Rows must not depend on how a process treats warnings; what is not a number shows below.
         with np.errstate(all="ignore"):
-            network = scenario.replace(**values).draw(seed)
+            network = draw()
             outcome = _outcome(network, STAND_INS[method](network, seed))
     # Whatever goes wrong at a point belongs into its row: the other points do not depend on it.
     except Exception as error:
@@ -135,6 +139,8 @@ def assigned(network: Network) -> IntArray:
     an average share of bandwidth and clock at the pair's own best α and power. The relaxation of
     this assignment is integral, so one assignment solves it exactly and no penalty is needed.
     """
+    from scipy.optimize import linear_sum_assignment  # imported late: it takes most of a second
+
     each, more = divmod(network.users, network.servers)
     speed = network.server_throughput * network.server_frequency_max
     places = np.full(network.servers, each)

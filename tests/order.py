@@ -1,0 +1,28 @@
+"""Which test files and chapters take longest: they go first, so that no worker ends with one."""
+
+from __future__ import annotations
+
+LONGEST = (
+    "tests/test_assignments.py",
+    "tests/test_sweep.py",
+    "tests/test_transform.py",
+    "book/14-sensitivity.ipynb",
+    "book/15-certificates.ipynb",
+    "book/11-figure-4.ipynb",
+    "book/08-algorithm.ipynb",
+    "tests/test_experiments.py",
+    "tests/test_wheel.py",
+    "book/12-figure-5.ipynb",
+    "book/04-theorem-1.ipynb",
+    "tests/test_scale.py",
+    "tests/test_scip.py",
+    "tests/test_planted_errors.py",
+    "book/02-system-model.ipynb",
+    "book/06-kkt.ipynb",
+)
+
+
+def place(nodeid: str) -> int:
+    """Sort tests by this number: those of `LONGEST` in its order, then all others as they come."""
+    file = nodeid.partition("::")[0]
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
