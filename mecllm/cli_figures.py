@@ -66,12 +66,17 @@ def results_command(
     """Write data/results/*.csv anew: what every figure of the book plots."""
     from rich.console import Console
 
-    from mecllm import regimes
+    from mecllm import certificates, regimes
     from mecllm.experiments import STUDIES, TRACKS, experiment, store
     from mecllm.resources import data_path
 
     console = Console()
-    for name in only or [*STUDIES, "settings"]:
+    for name in only or [*STUDIES, "certificates", "settings"]:
+        if name == "certificates":
+            with _progress(name, len(certificates.networks())) as done:
+                table = certificates.certificates(workers, done)
+            table.to_csv(data_path("results", "certificates.csv"), index=False, lineterminator="\n")
+            continue
         if name == "settings":
             with _progress(name, len(regimes.SETTINGS)) as done:
                 table = regimes.decide(workers=workers, done=done)

@@ -29,7 +29,7 @@ FLOORS = (
     {"certificate", "pricing"},
     {"methods"},
     {"experiments.*", "sweep.*", "bench"},
-    {"checks", "typical"},
+    {"checks", "typical", "certificates"},
     {"figures.*", "claims", "regimes"},
     {"cli_figures", "cli_sweep"},
     {"cli"},
