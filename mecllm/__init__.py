@@ -1,52 +1,39 @@
-"""Reproduction of Liu & Zhao, Resource Allocation for Stable LLM Training in MEC (MobiHoc '24)."""
+"""Reproduction of Liu & Zhao, Resource Allocation for Stable LLM Training in MEC (MobiHoc '24).
 
-from __future__ import annotations
+Nine names do most of the work: `Scenario.load(...).draw(seed)` gives a `Network`, `solve` a
+solution with a `Decision`, `evaluate` its cost and `verify` a certificate; `METHODS` lists what
+`solve` knows; bad input ends in a `ScenarioError`, a failed solver in a `SolverError`. The other
+names are those of the system model and of the exact allocation, to use beside the equations.
+"""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+from mecllm.lazy import attach
 
-if TYPE_CHECKING:
-    from mecllm.certificate import verify
-    from mecllm.errors import ScenarioError, SolverError
-    from mecllm.methods import METHODS, solve
-    from mecllm.model import Decision, evaluate
-    from mecllm.network import Network
-    from mecllm.scenario import Scenario
-
-__all__ = [
-    "METHODS",
-    "Decision",
-    "Network",
-    "Scenario",
-    "ScenarioError",
-    "SolverError",
-    "evaluate",
-    "solve",
-    "verify",
-]
-
-# Where each name lives. It is imported when it is first asked for, so that a process that needs one
-# module does not wait for all of them.
-_HOME = {
-    "METHODS": "mecllm.methods",
-    "Decision": "mecllm.model",
-    "Network": "mecllm.network",
-    "Scenario": "mecllm.scenario",
-    "ScenarioError": "mecllm.errors",
-    "SolverError": "mecllm.errors",
-    "evaluate": "mecllm.model",
-    "solve": "mecllm.methods",
-    "verify": "mecllm.certificate",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value  # found at once from now on
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "mecllm.system.scenario": ("Scenario", "TRACKS", "flops_per_layer"),
+        "mecllm.system.network": ("Network", "PER_USER"),
+        "mecllm.methods": ("solve", "METHODS"),
+        "mecllm.system.model": (
+            "Decision",
+            "evaluate",
+            "computation_delay",
+            "computation_energy",
+            "edge_layer_cost",
+            "local_layer_cost",
+            "reference_decision",
+            "server_load",
+            "stability_bound",
+            "stability_terms",
+            "transmission_rate",
+        ),
+        "mecllm.certified.certificate": ("verify",),
+        "mecllm.errors": ("ScenarioError", "SolverError"),
+        "mecllm.allocation": ("allocate", "Uplink", "Work"),
+        "mecllm.system.association": ("fill_empty", "greedy", "random_association"),
+        "mecllm.system.constraints": ("feasibility",),
+        "mecllm.system.parameters": ("Law", "hardware"),
+        "mecllm.system.stability": ("paper_bound", "sharp_bound"),
+        "mecllm.system.files": ("data_path",),
+    },
+)

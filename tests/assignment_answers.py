@@ -67,7 +67,7 @@ MISTAKES = {
             "design",
             "best = allocate(network, greedy(network))",
             "from mecllm import evaluate\n"
-            "    from mecllm.model import reference_decision\n"
+            "    from mecllm.system.model import reference_decision\n"
             "    decision = reference_decision(network, network.nearest())\n"
             "    return decision, evaluate(network, decision).objective",
             ("test-design-good", "test-design-best"),

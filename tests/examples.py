@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from mecllm.model import Decision, server_load
-from mecllm.network import Formulation, Network, Weights
+from mecllm.system.model import Decision, server_load
+from mecllm.system.network import Formulation, Network, Weights
 
 LITERAL = Formulation(transmission_delay=False, capacity="equal", stability_bound="paper")
 REPAIRED = Formulation(transmission_delay=True, capacity="at_most", stability_bound="sharp")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 LONGEST = (
-    "tests/test_assignments.py",
-    "tests/test_sweep.py",
-    "tests/test_transform.py",
+    "tests/project/test_assignments.py",
+    "tests/atlas/test_atlas.py",
+    "tests/paper/test_surrogate.py",
     "book/14-sensitivity.ipynb",
     "book/15-certificates.ipynb",
     "book/11-figure-4.ipynb",
     "book/08-algorithm.ipynb",
-    "tests/test_experiments.py",
-    "tests/test_wheel.py",
+    "tests/study/test_experiments.py",
+    "tests/project/test_wheel.py",
     "book/12-figure-5.ipynb",
     "book/04-theorem-1.ipynb",
-    "tests/test_scale.py",
-    "tests/test_scip.py",
-    "tests/test_planted_errors.py",
+    "tests/certified/test_scale.py",
+    "tests/certified/test_scip.py",
+    "tests/theory/test_planted_errors.py",
     "book/02-system-model.ipynb",
     "book/06-kkt.ipynb",
 )

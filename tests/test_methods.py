@@ -8,12 +8,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from mecllm.constraints import feasibility
 from mecllm.errors import ScenarioError
 from mecllm.methods import METHODS, solve
-from mecllm.model import Decision, evaluate
-from mecllm.scenario import Scenario
-from mecllm.solution import load_decision, save_decision
+from mecllm.system.constraints import feasibility
+from mecllm.system.model import Decision, evaluate
+from mecllm.system.scenario import Scenario
+from mecllm.system.solution import load_decision, save_decision
 from tests.examples import pencil_decision
 
 TRACKS = ("paper", "repaired")

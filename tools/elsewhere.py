@@ -26,12 +26,8 @@ MAKE = (
     "MPLCONFIGDIR",
 )
 HOOK = ROOT / "tests" / "elsewhere"
-# Tests that compute; the others (files, pages, commands) do not depend on the processor.
-NUMERIC = (
-    "allocation", "association", "certificate", "chapter_04", "chapter_05", "chapter_06",
-    "chapter_07", "claims", "experiments", "methods", "model", "pricing", "scale", "stability",
-    "transform", "two_step",
-)  # fmt: skip
+# Folders of tests that compute; the others (files, pages, commands) do not depend on the processor.
+NUMERIC = ("system", "allocation", "paper", "certified", "theory", "study")
 EACH = ("hash", "blas", "numpy", "libm", "moved")
 # Two runs see it all: one an older processor, one other inputs and no limits.
 TOGETHER = {"older": ("hash", "blas", "numpy", "libm"), "moved": ("moved", "threads", "backend")}
@@ -78,7 +74,7 @@ def run(name: str, parts: tuple[str, ...], arguments: list[str]) -> int:
         else:
             environment |= found
     start = time.monotonic()
-    what = arguments or [str(BOOK), *(str(ROOT / f"tests/test_{n}.py") for n in NUMERIC)]
+    what = arguments or [str(BOOK), *(str(ROOT / "tests" / folder) for folder in NUMERIC)]
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval"]
     code = subprocess.run([*command, *what], env=environment, cwd=ROOT, check=False).returncode
     print(f"{name} ({', '.join(parts)}): {time.monotonic() - start:.0f} s", flush=True)

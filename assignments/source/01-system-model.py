@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from mecllm import Scenario, evaluate
-from mecllm.association import random_association
-from mecllm.model import reference_decision
+from mecllm.system.association import random_association
+from mecllm.system.model import reference_decision
 
 SEED = ...
 # A warning of NumPy is not a wrong answer, yet the grader would take it for one.
@@ -90,7 +90,7 @@ def rate(bandwidth, power, gain, noise):
 
 
 # %% nbgrader={"grade_id": "test-rate", "grade": true, "points": 3}
-from mecllm.model import transmission_rate
+from mecllm.system.model import transmission_rate
 
 link = {"gain": 1e-10, "noise": 1e-17}
 assert rate(1e6, 1.0, **link) > rate(1e6, 0.5, **link) > 0
@@ -120,7 +120,7 @@ def reach(ratio, bandwidth, power, noise):
 
 
 # %% nbgrader={"grade_id": "test-reach", "grade": true, "points": 3}
-from mecllm.gain import path_gain
+from mecllm.system.geometry import path_gain
 
 distance = reach(1.0, 2e6, 1.0, 4e-21)
 assert close(path_gain(distance, 128.1, 37.6) * 1.0 / (4e-21 * 2e6), 1.0)
@@ -176,7 +176,7 @@ assert close(energy, cost.local_energy)
 # Delay counts the two computations and, **only where** `network.formulation.transmission_delay` is
 # true, the upload. (`help(network)` and `help(decision)` list the fields;
 # `network.link_gain(association)` is $g$.) Use your functions or, if you are unsure of them,
-# `transmission_rate`, `computation_delay` and `computation_energy` of `mecllm.model`.
+# `transmission_rate`, `computation_delay` and `computation_energy` of `mecllm.system.model`.
 #
 # Two points are for the network as the paper prints it, five for both formulations and any
 # association.

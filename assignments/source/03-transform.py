@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from mecllm import Scenario
-from mecllm.model import transmission_rate
+from mecllm.system.model import transmission_rate
 
 SEED = ...
 # A warning of NumPy is not a wrong answer, yet the grader would take it for one.
@@ -86,8 +86,8 @@ def upload_auxiliary(power, rate, payload):
 v = upload_auxiliary(0.5, 2e6, 1e7)
 assert close(upload_surrogate(0.5, 2e6, 1e7, v), 2.5)
 ### BEGIN HIDDEN TESTS
-from mecllm.model import reference_decision
-from mecllm.transform import auxiliary as reference
+from mecllm.paper.surrogate_k import auxiliary as reference
+from mecllm.system.model import reference_decision
 
 decision = reference_decision(literal, literal.nearest())
 rate = transmission_rate(

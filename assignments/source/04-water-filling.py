@@ -19,7 +19,7 @@ import numpy as np
 
 from mecllm import Scenario
 from mecllm.allocation import allocate
-from mecllm.certificate import verify
+from mecllm.certified.certificate import verify
 
 SEED = ...
 # A warning of NumPy is not a wrong answer, yet the grader would take it for one.

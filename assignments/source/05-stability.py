@@ -12,8 +12,8 @@ import warnings
 import numpy as np
 
 from mecllm import Scenario
-from mecllm.learners import LOSSES, Learner, lipschitz, unit_samples
-from mecllm.stability import replace_one
+from mecllm.theory.definition1 import replace_one
+from mecllm.theory.learners import LOSSES, Learner, lipschitz, unit_samples
 
 SEED = ...
 # A warning of NumPy is not a wrong answer, yet the grader would take it for one.
@@ -54,7 +54,7 @@ def sharp(lipschitz, samples, share, convexity):
 assert close(paper(1.0, 100, 0.5), 0.04)
 assert close(sharp(1.0, 100, 0.5, 0.0), 0.02)
 ### BEGIN HIDDEN TESTS
-from mecllm.stability import paper_bound, sharp_bound
+from mecllm.system.stability import paper_bound, sharp_bound
 
 shares = np.linspace(0, 0.99, 12)
 assert close(paper(3.0, 50, shares), paper_bound(3.0, 50, shares))
@@ -133,7 +133,7 @@ for share, slope, start in ((0.0, 1.0, 0.0), (0.6, 2.0, -1.0), (0.9, 0.5, 3.0)):
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "test-change", "grade": true, "points": 4}
-from mecllm.stability import sharp_bound
+from mecllm.system.stability import sharp_bound
 
 assert largest_change(np.array([1.0, 1.0, -1.0, 1.0]), 0.5, 1.0, 0.3) > 0
 ### BEGIN HIDDEN TESTS

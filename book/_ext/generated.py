@@ -42,7 +42,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]], align: str) -> 
 
 def verdicts() -> str:
     """Count the verdicts of each group of claims."""
-    from mecllm.claims import GROUPS, VERDICTS, verdict_counts
+    from mecllm.study.ledgers import GROUPS, VERDICTS, verdict_counts
 
     given = [verdict for verdict in VERDICTS if verdict_counts()[verdict]]
 

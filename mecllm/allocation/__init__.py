@@ -11,8 +11,9 @@ from mecllm.allocation.computation import Work, share_clock, user_frequency
 from mecllm.allocation.groups import Groups
 from mecllm.allocation.layers import split_layers
 from mecllm.errors import ScenarioError
-from mecllm.model import Decision, evaluate
-from mecllm.network import Array, IntArray, Network
+from mecllm.system.arrays import Array, IntArray
+from mecllm.system.model import Decision, evaluate
+from mecllm.system.network import Network
 
 __all__ = ["Allocation", "Groups", "Uplink", "Work", "allocate", "user_frequency"]
 

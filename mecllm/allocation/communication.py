@@ -30,8 +30,9 @@ from mecllm.allocation.logarithm import (
     root,
     stopped_price,
 )
-from mecllm.model import transmission_rate
-from mecllm.network import Array, IntArray, Network
+from mecllm.system.arrays import Array, IntArray
+from mecllm.system.model import transmission_rate
+from mecllm.system.network import Network
 
 # A price of zero asks for unlimited bandwidth. This one asks for an astronomic but finite one, at a
 # value that differs from the limit by less than rounding.

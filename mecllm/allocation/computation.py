@@ -17,13 +17,14 @@ from functools import lru_cache
 import numpy as np
 
 from mecllm.allocation.groups import Groups, Mask
-from mecllm.model import (
+from mecllm.system.arrays import Array, IntArray
+from mecllm.system.model import (
     computation_delay,
     computation_energy,
     local_layer_cost,
     stability_terms,
 )
-from mecllm.network import Array, IntArray, Network
+from mecllm.system.network import Network
 
 MAX_STEPS = 60
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14.

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mecllm.allocation.blocks import blocks
 from mecllm.allocation.computation import Work
-from mecllm.arrays import blocks
-from mecllm.network import Array, IntArray
+from mecllm.system.arrays import Array, IntArray
 
 # Pairs and α enumerated at a time; a dozen arrays of 12,000 doubles fit a cache of 2 MB.
 BLOCK = 12_000

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mecllm.network import Array, IntArray
+from mecllm.system.arrays import Array, IntArray
 
 Mask = NDArray[np.bool_]
 

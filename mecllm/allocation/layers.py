@@ -10,7 +10,7 @@ from mecllm.allocation.computation import LEAST_CLOCK, Work, share_clock
 from mecllm.allocation.enumeration import priced_layers, unpriced_layers
 from mecllm.allocation.groups import Groups, Mask
 from mecllm.allocation.search import Split, improved
-from mecllm.network import Array, IntArray
+from mecllm.system.arrays import Array, IntArray
 
 # Prices tried in a search for the best; ten or so are needed, and any price gives a valid bound.
 MAX_STEPS = 60

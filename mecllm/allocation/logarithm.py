@@ -10,8 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from mecllm.arrays import hermite
-from mecllm.network import Array
+from mecllm.system.arrays import Array
 
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14. From the table one is needed,
 # beyond it, at signal-to-noise ratios outside 1e-17..1e130, some dozens at most.
@@ -90,3 +89,21 @@ def _newton(target: Array, forward: Forward, start: Array) -> Array:
         if np.abs(step).max(initial=0.0) < LAST_STEP:
             break
     return u
+
+
+def hermite(value: Array, slope: Array) -> Array:
+    """Cubics in the share of each cell that lies behind, from values and slopes at the nodes.
+
+    Parameters
+    ----------
+    value, slope : array (Q, ...)
+        At the nodes; slopes in units of value per cell.
+
+    Returns
+    -------
+    array (4, Q-1, ...)
+        Coefficients of the powers 0..3.
+    """
+    rise = np.diff(value, axis=0)
+    left, right = slope[:-1], slope[1:]
+    return np.stack([value[:-1], left, 3 * rise - 2 * left - right, left + right - 2 * rise])

@@ -8,7 +8,7 @@ import numpy as np
 
 from mecllm.allocation.computation import Work, share_clock
 from mecllm.allocation.groups import Groups
-from mecllm.network import Array, IntArray
+from mecllm.system.arrays import Array, IntArray
 
 # The local search stops where the stated gap is this small, relative to the value.
 NEGLIGIBLE_GAP = 1e-9

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from mecllm.figures.sliders import SLIDERS
-from mecllm.model import evaluate
-from mecllm.typical import Setting, options, presets, typical_network
+from mecllm.pictures.explorer import SLIDERS
+from mecllm.pictures.typical import Setting, options, presets, typical_network
+from mecllm.system.model import evaluate
 from tests.built.site import HTML
 from tests.built.test_browser import SIZES
 

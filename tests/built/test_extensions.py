@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from mecllm.claims import GROUPS, verdict_counts
+from mecllm.study.ledgers import GROUPS, verdict_counts
 from tests.book import BOOK, ROOT, chapters
 from tests.built.site import HTML
 from tools.book import BESIDE, JUPYTER_BOOK

@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 
-MODULE = "mecllm.scenario"
+MODULE = "mecllm.system.scenario"
 # About fifty units in the last place: more than two libraries differ by, and far below any digit
 # that is printed.
 MOVE = 1e-14

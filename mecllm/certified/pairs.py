@@ -1,0 +1,112 @@
+"""User-server pairs and what they cost at a price of each server's bandwidth and clock.
+
+V is the least cost of an upload that pays λ for its bandwidth, J the least cost of the layers, over
+α in {1..Υ-1}, where the clock pays ν.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from mecllm.allocation import Uplink, Work
+from mecllm.allocation.enumeration import priced_layers
+from mecllm.system.arrays import Array, IntArray
+from mecllm.system.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Multipliers λ of (9e) and ν of (9g), arrays (M,) [1/Hz]."""
+
+    bandwidth: Array
+    frequency: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """K pairs in the order of their users; each of the n users has one at least.
+
+    Parameters
+    ----------
+    users, servers : int array (K,)
+    """
+
+    users: IntArray
+    servers: IntArray
+
+    @cached_property
+    def start(self) -> IntArray:
+        """First pair (n,) of each user."""
+        return np.flatnonzero(np.diff(self.users, prepend=-1))
+
+    @cached_property
+    def row(self) -> IntArray:
+        """Place (K,) of each pair's user among those here."""
+        return np.repeat(np.arange(len(self.start)), np.diff(self.start, append=len(self.users)))
+
+    def least(self, amount: Array) -> Array:
+        """Minimum (n,) of an amount (K,) over each user's pairs."""
+        return np.minimum.reduceat(amount, self.start)
+
+    def parts(self, size: int) -> list[Pairs]:
+        """Cut into parts of about so many pairs, no user's apart."""
+        places = np.arange(0, len(self.users), size)
+        user = np.searchsorted(self.start, places, side="right") - 1
+        cuts = np.unique(self.start[user])[1:]
+        parts = zip(np.split(self.users, cuts), np.split(self.servers, cuts), strict=True)
+        return [Pairs(users, servers) for users, servers in parts]
+
+
+@dataclass(frozen=True, eq=False)
+class PairCosts(Pairs):
+    """What each of K pairs costs at given prices.
+
+    Parameters
+    ----------
+    uplink, work : Uplink, Work
+        Constants of the pairs.
+    low, high : int array (K,), optional
+        Bounds on the best α of the pair.
+    """
+
+    uplink: Uplink
+    work: Work
+    low: IntArray | None = None
+    high: IntArray | None = None
+
+    @classmethod
+    def of(cls, network: Network, users: IntArray, servers: IntArray) -> PairCosts:
+        """Pairs in the order of their users, with every α open."""
+        uplink, work = Uplink.of(network, users, servers), Work.of(network, users, servers)
+        return cls(users, servers, uplink, work)
+
+    @classmethod
+    def every(cls, network: Network) -> PairCosts:
+        """All N·M pairs."""
+        users = np.repeat(np.arange(network.users), network.servers)
+        return cls.of(network, users, np.tile(np.arange(network.servers), network.users))
+
+    def at(self, prices: Prices) -> tuple[Array, Array, Array]:
+        """Return V + J, the bandwidth and the clock (K,) that attain it."""
+        return self.at_each(prices.bandwidth[self.servers], prices.frequency[self.servers])
+
+    def at_each(self, bandwidth_price: Array, frequency_price: Array) -> tuple[Array, Array, Array]:
+        """Like `at`, with prices (K,) of each pair's own."""
+        upload, bandwidth = self.upload(bandwidth_price)
+        _, clock, layers = priced_layers(self.work, frequency_price, self.low, self.high)
+        return upload + layers, bandwidth, clock
+
+    def upload(self, price: Array) -> tuple[Array, Array]:
+        """Return V and the bandwidth (K,) at a price λ (K,) of it."""
+        if self.uplink.free:
+            return np.zeros(len(price)), np.zeros(len(price))
+        bandwidth, power, _ = self.uplink.demand(price)
+        return self.uplink.cost(bandwidth, power) + price * bandwidth, bandwidth
+
+    def between(self, one: Array, two: Array) -> PairCosts:
+        """Keep only those α that are best at a price of the clock between two (K,) of one sign."""
+        ends = [priced_layers(self.work, price, self.low, self.high)[0] for price in (one, two)]
+        return replace(self, low=np.minimum(*ends), high=np.maximum(*ends))

@@ -1,0 +1,1 @@
+"""The command line: `mecllm solve | verify | figure | results | claims | sweep | bench`."""

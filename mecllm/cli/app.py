@@ -1,0 +1,185 @@
+"""The command line: `mecllm solve | verify | figure | results | claims | sweep | bench`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mecllm.cli import results as cli_figures, sweep as cli_sweep
+from mecllm.errors import ScenarioError, SolverError
+
+# Commands import what they need when they run: `--help` should not wait for NumPy.
+if TYPE_CHECKING:
+    from mecllm.certified.certificate import Certificate
+    from mecllm.system.solution import Solution
+
+# The keys of `mecllm.methods.METHODS`, for the help.
+METHOD_NAMES = (
+    "proposed",
+    "alternating",
+    "alpha_only",
+    "resource_only",
+    "edge_only",
+    "local_only",
+    "greedy",
+    "random",
+    "priced",
+)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: drawing it takes longer than all else that starts
+    context_settings={"max_content_width": 100},
+    help="Resource allocation for stable LLM training in mobile edge computing.",
+)
+
+Source = Annotated[str, typer.Argument(help="'paper', 'repaired' or a scenario file (.toml).")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the draw.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("solve")
+def solve_command(
+    scenario: Source,
+    seed: Seed = 0,
+    method: Annotated[str, typer.Option(help="One of " + ", ".join(METHOD_NAMES))] = "proposed",
+    as_json: AsJson = False,
+    save: Annotated[Path | None, typer.Option(help="Write the decision to this file.")] = None,
+) -> None:
+    """Draw a network of a scenario, solve it and say what the solution costs."""
+    from mecllm.methods import solve
+    from mecllm.system.scenario import Scenario
+    from mecllm.system.solution import save_decision
+
+    network = Scenario.load(scenario).draw(seed)
+    solution = solve(network, method, seed=seed)
+    if save is not None:
+        save_decision(solution.decision, save)
+    if as_json:
+        print(json.dumps({"scenario": scenario, "seed": seed} | solution.summary(), indent=2))
+    else:
+        _print_table(f"{method} on {scenario}, seed {seed}", _costs(solution))
+
+
+@app.command("verify")
+def verify_command(
+    scenario: Source,
+    decision: Annotated[Path, typer.Argument(help="File written by `solve --save`.")],
+    seed: Seed = 0,
+    claimed: Annotated[float | None, typer.Option(help="Objective claimed for it.")] = None,
+    sharp: Annotated[bool, typer.Option("--sharp", help="Seek the sharper bound too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute a decision: constraints, stationarity, and how far from optimal it can be."""
+    from mecllm.certified.certificate import verify
+    from mecllm.system.scenario import Scenario
+    from mecllm.system.solution import load_decision
+
+    network = Scenario.load(scenario).draw(seed)
+    certificate = verify(network, load_decision(decision), claimed, sharp=sharp)
+    if as_json:
+        print(json.dumps(_report(certificate), indent=2))
+    else:
+        _print_table(f"{decision.name} on {scenario}, seed {seed}", _report(certificate))
+    if not certificate.accepted:
+        raise typer.Exit(1)
+
+
+@app.command("bench")
+def bench_command(
+    out: Annotated[Path, typer.Option(help="CSV of the measurements.")] = Path("bench.csv"),
+    quick: Annotated[bool, typer.Option("--quick", help="Two seeds, small sizes.")] = False,
+    largest: Annotated[int, typer.Option(min=100, help="Most users of the growth.")] = 1_000_000,
+) -> None:
+    """Measure exact against iterative and certified against heuristic, side by side."""
+    from rich.console import Console
+
+    from mecllm.study import bench
+
+    rows = bench.run(out, quick, largest)
+    for title, table in (
+        ("time, fractional over exact", bench.speedup(rows)),
+        ("geometric means over seeds", bench.summary(rows)),
+    ):
+        Console().print(title, style="bold")
+        Console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+    for track in bench.TRACKS:
+        slope = bench.slope(rows, track)
+        shown = "needs two sizes" if slope is None else f"{slope:.3f}"
+        print(f"log-log slope of priced from 1,000 users, {track}: {shown}")
+
+
+def _report(certificate: Certificate) -> dict[str, object]:
+    worst = max(certificate.residuals, key=lambda block: certificate.residuals[block])
+    return {
+        "accepted": certificate.accepted,
+        "objective": certificate.objective,
+        "claim holds": certificate.honest,
+        "violations": [f"({v.equation}) at {v.index}: {v.text}" for v in certificate.violations],
+        "largest residual": f"{certificate.residuals[worst]:.3g} ({worst})",
+        "lower bound": certificate.lower_bound,
+        "gap": certificate.gap if certificate.feasible else None,
+    }
+
+
+def _print_table(title: str, values: dict[str, object]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for name, value in values.items():
+        lines = value if isinstance(value, list) else [value]
+        text = "\n".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in lines)
+        table.add_row(name, text or "none")
+    Console().print(table)
+
+
+def _costs(solution: Solution) -> dict[str, object]:
+    layers = solution.decision.local_layers
+    costs: dict[str, object] = {
+        "objective": solution.objective,
+        "energy, all users [J]": solution.energy,
+        "delay, mean of users [s]": solution.delay,
+        "stability bound, mean": solution.stability,
+        "local layers, least/mean/most": (
+            f"{layers.min():g} / {layers.mean():.3g} / {layers.max():g}"
+        ),
+        "iterations": solution.iterations,
+        "converged": f"{'yes' if solution.converged else 'no'} ({solution.message})",
+    }
+    if solution.lower_bound is not None:
+        costs["certified gap"] = 1 - solution.lower_bound / solution.objective
+    return costs
+
+
+cli_figures.register(app)
+cli_sweep.register(app)
+
+
+def main() -> None:
+    """Run the program: bad input and failed solvers end in one line and a non-zero code."""
+    try:
+        app()
+    except ScenarioError as error:
+        sys.exit(_complain(error, 2))
+    except SolverError as error:
+        sys.exit(_complain(error, 3))
+    except OSError as error:
+        sys.exit(_complain(error, 4))
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"mecllm: {error}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Commands of the figures and of the ledger: `mecllm figure`, `mecllm results`, `mecllm claims`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+TRACK = "literal or repaired"
+# Quick mode of `claims`: this many seeds are run again and compared with the stored tables.
+QUICK_SEEDS = 1
+
+Track = Annotated[str, typer.Option(help=TRACK)]
+Save = Annotated[Path, typer.Option(help="Picture file: .png, .pdf or .svg.")]
+Stored = Annotated[bool, typer.Option("--stored", help="Draw data/results, run nothing.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of random networks.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("figure")(figure_command)
+    app.command("results")(results_command)
+    app.command("claims")(claims_command)
+
+
+def figure_command(
+    number: Annotated[str, typer.Argument(help="2, 3, 4 or 5.")],
+    track: Track = "literal",
+    seeds: Seeds = 30,
+    save: Save = Path("figure.png"),
+    workers: Workers = 2,
+    stored: Stored = False,
+) -> None:
+    """Run the experiment behind a figure of the paper and draw it."""
+    from rich.console import Console
+
+    from mecllm.errors import ScenarioError
+    from mecllm.pictures import use_style
+    from mecllm.pictures.paper import DRAW
+    from mecllm.study.records import stored as read
+    from mecllm.study.run import experiment
+
+    if number not in DRAW:
+        raise ScenarioError("figure", "number", number, "one of " + ", ".join(DRAW))
+    if stored:
+        frame = read(number, track)
+    else:
+        part = save.with_name(f"{save.name}.{number}-{track}.part")
+        with _progress(f"figure {number}, {track}", seeds) as done:
+            frame = experiment(number, track, seeds, workers, part, done)
+        part.unlink(missing_ok=True)
+    use_style()
+    DRAW[number](frame).savefig(save)
+    Console().print(f"{save}: figure {number}, {track} track, {frame['seed'].nunique()} seeds")
+
+
+def results_command(
+    seeds: Seeds = 30,
+    workers: Workers = 2,
+    only: Annotated[list[str] | None, typer.Option(help="Experiments; all by default.")] = None,
+) -> None:
+    """Write data/results/*.csv anew: what every figure of the book plots."""
+    from rich.console import Console
+
+    from mecllm.study import certificates, settings
+    from mecllm.study.run import STUDIES, experiment, save_table
+    from mecllm.system.files import data_path
+    from mecllm.system.scenario import TRACKS
+
+    console = Console()
+    for name in only or [*STUDIES, "certificates", "settings"]:
+        if name == "certificates":
+            with _progress(name, len(certificates.networks())) as done:
+                table = certificates.certificates(workers, done)
+            table.to_csv(data_path("results", "certificates.csv"), index=False, lineterminator="\n")
+            continue
+        if name == "settings":
+            with _progress(name, len(settings.SETTINGS)) as done:
+                table = settings.decide(workers=workers, done=done)
+            table.to_csv(data_path("results", "settings.csv"), index=False, lineterminator="\n")
+            continue
+        for track in TRACKS:
+            part = data_path("results", f"figure-{name}-{track}.part")
+            with _progress(f"{name}, {track}", seeds) as done:
+                frame = experiment(name, track, seeds, workers, part, done)
+            console.print(str(save_table(frame)))
+            part.unlink(missing_ok=True)
+
+
+def claims_command(
+    full: Annotated[bool, typer.Option("--full", help="Run every figure anew, 30 seeds.")] = False,
+    workers: Workers = 2,
+) -> None:
+    """Decide every simulation claim again; fail when a verdict differs from the recorded one.
+
+    By default from the stored tables, of which the first seed is run again and compared.
+    """
+    from rich.console import Console
+
+    from mecllm.study import ledgers as claims
+    from mecllm.study.run import SEEDS
+    from mecllm.system.scenario import TRACKS
+
+    console, wrong = Console(), []
+    seeds = SEEDS if full else QUICK_SEEDS
+    for track in TRACKS:
+        kept = claims.results(track)
+        with _progress(f"{track} track", seeds * len(claims.FIGURES)) as done:
+            again = claims.fresh(track, seeds, workers, done)
+        wrong += claims.differences(track, again if full else kept)
+        for figure, frame in again.items():
+            off = claims.deviation(frame, kept[figure])
+            if off > claims.TOLERANCE:
+                wrong.append(f"figure {figure}, {track}: stored table differs by {off:.2g}")
+    for line in wrong:
+        console.print(line)
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in claims.verdict_counts().items())
+    console.print(f"{counts}; {len(wrong)} differences")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    title_column = TextColumn("{task.description}")
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)

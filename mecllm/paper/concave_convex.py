@@ -1,0 +1,172 @@
+"""The paper's χ-step: problem P5 at fixed resources, its penalty P6, and CCCP (Section 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mecllm.errors import ScenarioError, SolverError
+from mecllm.paper.offers import Offer
+from mecllm.system.arrays import Array, IntArray
+from mecllm.system.network import Network
+
+# HiGHS meets its constraints to 1e-7 in these units; nearer than that, two numbers are one.
+TOLERANCE = 1e-7
+# CCCP meets no vertex twice, in practice two or three in all.
+MAX_STEPS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Polytope:
+    """{x >= 0 : equal x = target, at_most x <= limit} over χ, flattened user by user.
+
+    Parameters
+    ----------
+    equal, target : array (E, NM), (E,)
+    at_most, limit : array (U, NM), (U,)
+    """
+
+    equal: Array
+    target: Array
+    at_most: Array
+    limit: Array
+
+    @classmethod
+    def of(cls, network: Network, offer: Offer) -> Polytope:
+        """Constraints of P6 on a network under an offer; (9e) and (9g) as it formulates them."""
+        shares = (
+            offer.bandwidth / network.bandwidth_max,
+            offer.frequency / network.server_frequency_max,
+        )
+        return cls.of_shares(np.stack(shares), network.formulation.capacity == "equal")
+
+    @classmethod
+    def of_shares(cls, shares: Array, equal: bool) -> Polytope:
+        """(9c), 0 <= χ <= 1 and, for each resource, sum over n of χ_nm shares_nm = 1 (or <= 1).
+
+        Parameters
+        ----------
+        shares : array (K, N, M)
+            What each pair takes of each server's K resources, relative to what there is.
+        """
+        users, servers = shares.shape[1:]
+        one = np.kron(np.eye(users), np.ones(servers))
+        rows = np.einsum("knm,ml->klnm", shares, np.eye(servers)).reshape(-1, users * servers)
+        if equal:
+            target = np.ones(users + len(rows))
+            return cls(np.vstack((one, rows)), target, rows[:0], target[:0])
+        return cls(one, np.ones(users), rows, np.ones(len(rows)))
+
+    def contains(self, point: Array) -> bool:
+        """Whether a point (NM,) satisfies every row, to `TOLERANCE`."""
+        return bool(
+            np.all(np.abs(self.equal @ point - self.target) <= TOLERANCE)
+            and np.all(self.at_most @ point - self.limit <= TOLERANCE)
+            and np.all(point >= -TOLERANCE)
+        )
+
+    def minimise(self, costs: Array, binary: bool = False) -> Array:
+        """Vertex (NM,), or binary point, of least linear cost; infinite costs forbid a pair.
+
+        Raises
+        ------
+        SolverError
+            When there is none.
+        """
+        # Imported late: it takes most of a second.
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        possible = np.isfinite(costs)
+        result = milp(
+            np.where(possible, costs, 0.0),
+            integrality=np.full(len(costs), int(binary)),
+            bounds=Bounds(0.0, possible.astype(float)),
+            constraints=[
+                LinearConstraint(self.equal, self.target, self.target),
+                *([LinearConstraint(self.at_most, -np.inf, self.limit)] if len(self.limit) else []),
+            ],
+        )
+        if result.x is None:
+            raise SolverError(f"linear problem of the χ-step: {result.message}")
+        whole = np.round(result.x)
+        # + 0.0 makes -0.0 the same number as 0.0.
+        return np.where(np.abs(result.x - whole) <= TOLERANCE, whole, result.x) + 0.0
+
+
+def indicator(association: IntArray, servers: int) -> Array:
+    """χ (NM,) of an association given as server indices (N,)."""
+    return np.eye(servers)[association].ravel()
+
+
+def violation(points: Array) -> Array:
+    """Left side of (47), the sum of χ (1 - χ), of each point (..., NM)."""
+    return np.sum(points * (1 - points), axis=-1)
+
+
+def penalised(costs: Array, penalty: float, point: Array) -> float:
+    """Objective of P6, equation (50), without the local cost, which does not depend on χ."""
+    used = point > 0
+    return float(np.sum(costs[used] * point[used]) + penalty * violation(point))
+
+
+def linearised(costs: Array, penalty: float, point: Array) -> Array:
+    """Costs (NM,) of the linear problem of one CCCP step at a point: c + ϱ (1 - 2χ), from (51)."""
+    return costs + penalty * (1 - 2 * point)
+
+
+@dataclass(frozen=True, eq=False)
+class CCCP:
+    """Outcome of the concave-convex procedure on P6.
+
+    Parameters
+    ----------
+    point : array (NM,)
+        Where it stopped: a vertex that minimises its own linearised problem.
+    history : array (T,)
+        P6 at the start and after each step.
+    """
+
+    point: Array
+    history: Array
+
+    @property
+    def steps(self) -> int:
+        """Steps that moved the point."""
+        return len(self.history) - 1
+
+
+def cccp(costs: Array, polytope: Polytope, penalty: float, start: Array) -> CCCP:
+    """Minimise P6 from a start by the method of Section 4.2: linearise by (51), solve, repeat.
+
+    A step from x to y lowers P6 by at least ϱ |y - x|², so no vertex is met twice.
+
+    Parameters
+    ----------
+    costs : array (NM,)
+        c, from `pair_costs`, flattened user by user.
+    penalty : float
+        ϱ >= 0.
+    start : array (NM,)
+        A point of the polytope.
+
+    Raises
+    ------
+    ScenarioError
+        For a start outside the polytope.
+    SolverError
+        When a linear problem fails, or `MAX_STEPS` are not enough.
+    """
+    if not polytope.contains(start) or np.any(start[~np.isfinite(costs)] > 0):
+        raise ScenarioError("cccp", "start", "a point outside", "a point of (9c), (9e), (9g), (46)")
+    point, history = start, [penalised(costs, penalty, start)]
+    for _ in range(MAX_STEPS):
+        slope = linearised(costs, penalty, point)
+        trial = polytope.minimise(slope)
+        moved = trial != point
+        gain = float(np.sum(slope[moved] * (point - trial)[moved]))
+        if gain <= TOLERANCE * np.sum(np.abs(slope[point > 0])):
+            return CCCP(point, np.array(history))
+        point = trial
+        history.append(penalised(costs, penalty, point))
+    raise SolverError(f"CCCP: still moving after {MAX_STEPS} steps")

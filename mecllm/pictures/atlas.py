@@ -1,0 +1,135 @@
+"""Pictures of the sensitivity atlas: shares of the claims, deciding constants, regime maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from mecllm.atlas.flips import threshold
+from mecllm.atlas.results import Results
+from mecllm.pictures.style import PALETTE
+from mecllm.study.statistics import TIE_BAND
+from mecllm.system.arrays import Array
+
+# Never, sometimes, always: dark ends that stay apart in grey, a light middle.
+COLORS = ("#D55E00", "#F2EFE9", "#0072B2")
+SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
+INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
+# Cells a side of a map, and steps along a constant: a cell of 4,096 points then holds sixteen or
+# more where the map is uniform.
+CELLS, STEPS = 14, 12
+# Indices below this are left out of the picture's text: they round to 0.0.
+LEAST_WRITTEN = 0.05
+# Maps: name → (x, y) with the labels of their axes.
+KAPPA_MAP, LOAD_MAP = "κ₂/κ₁ × device FLOP per cycle", "users per server × bandwidth"
+MAPS = {
+    KAPPA_MAP: ("FLOP per cycle and core, Dᵁ", "κ₂/κ₁"),
+    LOAD_MAP: ("users per server, N/M", "bandwidth of a server [MHz]"),
+}
+
+
+def map_axes(results: Results, track: str, name: str) -> tuple[Array, Array]:
+    """Coordinates x and y of each point of a track on a map, in units of the labels."""
+    values = results.on(track).constants
+    if name == KAPPA_MAP:
+        kappa = values["server_kappa_W_per_Hz3"] / values["user_kappa_W_per_Hz3"]
+        return values["user_flops_per_cycle"].to_numpy(), kappa.to_numpy()
+    servers = results.sweep.scenarios[track].servers
+    return (values["users"] / servers).to_numpy(), values["bandwidth_MHz"].to_numpy()
+
+
+def quantities(results: Results, track: str) -> pd.DataFrame:
+    """Share of users with 1 < α < Υ and whether each claim holds, at each point of a track."""
+    part = results.on(track)
+    holds = (part.margins > TIE_BAND).astype(float)
+    return holds.assign(interior=part.outcomes["interior", "joint"])
+
+
+def cells(values: Array, x: Array, y: Array, ends: tuple[Array, Array]) -> Array:
+    """Mean of a value in each cell (y, x) of a map; NaN where a cell has no point."""
+    total, _, _ = np.histogram2d(y, x, bins=[ends[1], ends[0]], weights=values)
+    count, _, _ = np.histogram2d(y, x, bins=[ends[1], ends[0]])
+    with np.errstate(invalid="ignore"):
+        return np.where(count > 0, total / count, np.nan)
+
+
+def map_ends(results: Results, track: str, name: str) -> tuple[Array, Array]:
+    """Borders of the cells of a map along x and y."""
+    table = results.sweep.intervals[track]
+    if name == KAPPA_MAP:
+        device, user = table["user_flops_per_cycle"], table["user_kappa_W_per_Hz3"]
+        server = table["server_kappa_W_per_Hz3"]
+        x = np.geomspace(device.low, device.high, CELLS + 1)
+        y = np.geomspace(server.low / user.high, server.high / user.low, CELLS + 1)
+    else:
+        users, servers = table["users"], results.sweep.scenarios[track].servers
+        x = np.linspace(users.low / servers, users.high / servers, CELLS + 1)
+        y = np.linspace(table["bandwidth_MHz"].low, table["bandwidth_MHz"].high, CELLS + 1)
+    # Rounding in a stored table must not lose the outermost points.
+    for ends in (x, y):
+        ends[0], ends[-1] = ends[0] * (1 - 1e-5), ends[-1] * (1 + 1e-5)
+    return x, y
+
+
+def draw_map(
+    axis: Axes, results: Results, track: str, name: str, quantity: str = "interior"
+) -> Any:
+    """Draw a map of one quantity; returns the mesh, for a colour bar."""
+    x, y = map_ends(results, track, name)
+    points = quantities(results, track)[quantity].to_numpy()
+    z = cells(points, *map_axes(results, track, name), (x, y))
+    colors = INTERIOR if quantity == "interior" else SHARES
+    mesh = axis.pcolormesh(x, y, z, cmap=colors, vmin=0, vmax=1, rasterized=True)
+    axis.grid(False)
+    axis.set_xlabel(MAPS[name][0])
+    axis.set_ylabel(MAPS[name][1])
+    if name == KAPPA_MAP:
+        axis.set(xscale="log", yscale="log")
+        ticks = [2.0**k for k in range(10) if x[0] <= 2.0**k <= x[-1]]
+        step = 1 + len(ticks) // 6
+        axis.set_xticks(ticks[::-1][::step], [f"{tick:g}" for tick in ticks[::-1][::step]])
+        axis.set_xticks([], minor=True)
+        line = np.geomspace(x[0], x[-1], 100)
+        closed = threshold(results.sweep.scenarios[track], line)
+        axis.plot(line, closed, color=PALETTE["black"], linestyle="--")
+    axis.set_xlim(x[0], x[-1])
+    axis.set_ylim(y[0], y[-1])
+    return mesh
+
+
+def draw_shares(axis: Axes, table: pd.DataFrame, names: bool = True) -> None:
+    """Draw the share of one track's space where each claim holds, with interval, and its ties."""
+    place = np.arange(len(table))[::-1]
+    axis.barh(place, table["holds"], color=PALETTE["blue"], height=0.62, label="holds")
+    left = table["holds"]
+    axis.barh(place, table["ties"], left=left, color="#D9D9D9", height=0.62, label="tie")
+    rest = left + table["ties"]
+    axis.barh(place, table["fails"], left=rest, color=PALETTE["orange"], height=0.62, label="fails")
+    low, high = table["holds"] - table["low"], table["high"] - table["holds"]
+    bars = np.maximum([low, high], 0)
+    axis.errorbar(table["holds"], place, xerr=bars, fmt="none", color=PALETTE["black"], capsize=2)
+    labels = [f"{c}  {s}" for c, s in zip(table["claim"], table["statement"], strict=True)]
+    axis.set_yticks(place, labels if names else [])
+    axis.tick_params(axis="y", length=0, labelsize=7)
+    axis.set(xlim=(0, 1), ylim=(-0.7, len(table) - 0.3), xlabel="share of the space")
+    axis.grid(False)
+
+
+def draw_indices(axis: Axes, table: pd.DataFrame, labels: dict[str, str]) -> Any:
+    """Draw indices, constants in rows and responses in columns, with the larger ones written."""
+    mesh = axis.imshow(table.to_numpy(), cmap=INTERIOR, vmin=0, vmax=1, aspect="auto")
+    axis.set_xticks(range(table.shape[1]), table.columns)
+    axis.set_yticks(range(table.shape[0]), [labels[key] for key in table.index])
+    axis.grid(False)
+    axis.tick_params(length=0)
+    for (row, column), value in np.ndenumerate(table.to_numpy()):
+        if value < LEAST_WRITTEN:
+            continue
+        ink = "white" if value > 0.6 else "black"
+        text = f"{value:.1f}"[1:] if value < 0.95 else "1"
+        axis.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink)
+    return mesh

@@ -1,0 +1,44 @@
+"""What the paper claims: the simulations of Section 5, their statistics, and the ledgers."""
+
+from mecllm.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "mecllm.study.run": (
+            "experiment",
+            "save_table",
+        ),
+        "mecllm.study.records": ("stored",),
+        "mecllm.study.figures": ("weighted",),
+        "mecllm.study.statistics": (
+            "TIE_BAND",
+            "compare",
+            "curve",
+            "effect",
+            "select",
+        ),
+        "mecllm.study.certificates": (
+            "certify",
+            "stored_certificates",
+        ),
+        "mecllm.study.checks": ("a3",),
+        "mecllm.study.ledgers": (
+            "GROUPS",
+            "deviation",
+            "differences",
+            "equations",
+            "errata",
+            "ledger",
+            "results",
+            "table_html",
+            "verdict_counts",
+        ),
+        "mecllm.study.html": (
+            "ledger_table",
+            "verdict_table",
+        ),
+        "mecllm.study.settings": ("SETTINGS", "stored_settings"),
+        "mecllm.study.bench": ("sized",),
+    },
+)

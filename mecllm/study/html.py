@@ -1,0 +1,63 @@
+"""Claims as HTML tables for the pages of the book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from mecllm.study.ledgers import VERDICTS, decide, ledger, results
+from mecllm.system.scenario import TRACKS
+
+
+def verdict_table(ids: Iterable[str]) -> str:
+    """HTML table of simulation claims: what the paper says, and what is found on each track."""
+    names = tuple(ids)
+    found = {track: decide(results(track), names) for track in TRACKS}
+    says = {claim.id: claim.statement for claim in ledger()}
+    rows = [
+        _row([name, says[name], *("<br>".join(map(escape, found[t][name])) for t in TRACKS)])
+        for name in names
+    ]
+    head = ["", "The paper", "Literal track", "Repaired track"]
+    return _table("verdicts", head, rows)
+
+
+# Shows the rows of one verdict; without scripts the whole table stands.
+FILTER = (
+    '<p><label>Show <select onchange="for (const row of document.querySelectorAll('
+    "'tr[data-verdict]')) row.hidden = this.value && row.dataset.verdict !== this.value\">"
+    '<option value="">all verdicts</option>'
+    + "".join(f"<option>{verdict}</option>" for verdict in VERDICTS)
+    + "</select></label></p>"
+)
+
+
+def ledger_table() -> str:
+    """HTML table of the whole ledger; each row has the claim's id and links to its evidence."""
+    found = {track: decide(results(track)) for track in TRACKS}
+    rows = []
+    for claim in ledger():
+        if claim.simulated:
+            parts = [f"{t}: {'; '.join(found[t][claim.id])}" for t in TRACKS]
+            reason = "<br>".join(escape(part) for part in (claim.reason, *parts) if part)
+        else:
+            reason = escape(claim.reason)
+        page, _, anchor = claim.evidence.partition("#")
+        link = f'<a href="{page}.html#{anchor}">{escape(page)}</a>'
+        says = [escape(claim.where), escape(claim.statement)]
+        cells = [claim.id, *says, claim.overall, reason, link]
+        name = f'id="claim-{claim.id.lower()}" data-verdict="{claim.overall}"'
+        rows.append(_row(cells, name))
+    head = ["", "Where", "The paper", "Verdict", "Why, with numbers", "Evidence"]
+    return FILTER + _table("ledger", head, rows)
+
+
+def _row(cells: Iterable[str], attributes: str = "") -> str:
+    start = f"<tr {attributes}>" if attributes else "<tr>"
+    return start + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _table(kind: str, head: list[str], rows: list[str]) -> str:
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    lines = [f'<table class="{kind}">', f"<thead><tr>{top}</tr></thead>", "<tbody>", *rows]
+    return "\n".join([*lines, "</tbody></table>"])

@@ -1,0 +1,156 @@
+"""Where jobs are computed: in this process, in others, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from itertools import islice
+from multiprocessing.connection import Connection, wait as wait_for
+from typing import Any, TypeVar
+
+from mecllm.errors import ScenarioError, SolverError
+
+# Jobs under way per worker: enough that none waits for the file, few enough that little is lost.
+IN_FLIGHT = 4
+# A scheduler that does not answer within this time is not there.
+CONNECT_SECONDS = 10
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def completed(
+    work: Callable[..., Result],
+    jobs: Iterable[Job],
+    arguments: Callable[[Job], tuple[Any, ...]],
+    workers: int = 1,
+    dask: str | None = None,
+) -> Iterator[tuple[Job, Result]]:
+    """Do some work for each job; yield each with its result as soon as it is there.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module, so that other processes can be sent it.
+    jobs : iterable
+        Taken a few at a time, so that a generator may still leave out what became known.
+    arguments : callable
+        Job → arguments of the work.
+    workers : int
+        Processes; 1 computes in this one.
+    dask : str, optional
+        Address of a Dask scheduler (`tcp://…`) whose workers compute instead.
+
+    Yields
+    ------
+    tuple
+        Job and result, in the order of completion.
+
+    Raises
+    ------
+    ScenarioError
+        For a scheduler that cannot be reached.
+    SolverError
+        When a process has died.
+    """
+    queue = iter(jobs)
+    waiting: dict[Future[Result], Job] = {}
+    with _executor(workers, dask) as (pool, width):
+        while True:
+            for job in islice(queue, width - len(waiting)):
+                waiting[pool.submit(work, *arguments(job))] = job
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(future), _result(future)
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        raise SolverError("a worker process died; start again to go on") from error
+
+
+class _Here(Executor):
+    """Computes at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@contextlib.contextmanager
+def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
+    """Give an executor, and the number of jobs to have under way."""
+    if dask is not None:
+        with _cluster(dask) as cluster:
+            yield cluster
+    elif workers == 1:
+        yield _Here(), 1
+    else:
+        # A forked process would share this one's connection to a store, which SQLite forbids.
+        context = multiprocessing.get_context("spawn")
+        end, lifeline = context.Pipe(duplex=False)
+        with contextlib.closing(lifeline):
+            pool = ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(end,))
+            try:
+                _start(pool, workers)
+                yield pool, IN_FLIGHT * workers
+            except BaseException:
+                # Ctrl-C, a full disk: what is under way is not waited for, the next run repeats it.
+                lifeline.close()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    try:
+        distributed = importlib.import_module("distributed")
+    except ImportError as error:
+        allowed = "the extra mecllm[dask] to be installed"
+        raise ScenarioError("sweep", "dask", address, allowed) from error
+    try:
+        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ScenarioError("sweep", "dask", address, "a running Dask scheduler") from error
+    with client:
+        threads = sum(client.ncores().values())
+        # `pure` would give two rows that happen to have equal arguments one key.
+        yield client.get_executor(pure=False), IN_FLIGHT * max(threads, 1)
+
+
+def _start(pool: Executor, workers: int) -> None:
+    """Start the processes deaf to Ctrl-C, which is for the caller to hear: they inherit a mask."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(workers):
+            pool.submit(os.getpid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def _end_with(lifeline: Connection) -> None:
+    """Let a worker end when the caller closes its end of a line, as it does even when killed."""
+
+    def watch() -> None:
+        wait_for([lifeline])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

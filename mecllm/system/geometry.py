@@ -1,0 +1,141 @@
+"""Where users and servers stand, and what the path loss makes of the distance."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mecllm.errors import ScenarioError
+from mecllm.system.arrays import Array
+
+# Mean Earth radius of the IUGG (R1), the usual choice for great-circle distances.
+EARTH_RADIUS_M = 6_371_008.8
+
+
+def uniform_square(rng: np.random.Generator, count: int, side: float) -> Array:
+    """Points (count, 2) [m], uniform in a square of the given side [m] centred at 0."""
+    return rng.uniform(-side / 2, side / 2, size=(count, 2))
+
+
+def uniform_disk(rng: np.random.Generator, count: int, radius: float) -> Array:
+    """Points (count, 2) [m], uniform in a disk of the given radius [m] centred at 0."""
+    # One row of the draw per point, so that more points extend the list instead of reshuffling it.
+    share, turn = rng.uniform(size=(count, 2)).T
+    distance, angle = radius * np.sqrt(share), 2 * np.pi * turn
+    return np.column_stack([distance * np.cos(angle), distance * np.sin(angle)])
+
+
+def read_coordinates(path: str | Path) -> Array:
+    """Read latitude and longitude [degree] (K, 2) from a CSV file.
+
+    Column names are matched in any case; other columns are ignored.
+
+    Raises
+    ------
+    ScenarioError
+        Naming the file, the line and the value that is not a coordinate.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ScenarioError(str(path), "file", type(error).__name__, "a readable CSV") from error
+    names = [name.strip().lower() for name in rows[0]] if rows else []
+    columns = []
+    for name, limit in (("latitude", 90.0), ("longitude", 180.0)):
+        if names.count(name) != 1:
+            raise ScenarioError(str(path), "columns", names, f"exactly one column {name!r}")
+        index = names.index(name)
+        columns.append(
+            [
+                _coordinate(path, line, name, row[index] if index < len(row) else "", limit)
+                for line, row in enumerate(rows[1:], start=2)
+                if row
+            ]
+        )
+    if not columns[0]:
+        raise ScenarioError(str(path), "rows", 0, "at least one row of coordinates")
+    return np.array(columns, dtype=np.float64).T
+
+
+def _coordinate(path: str | Path, line: int, name: str, text: str, limit: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not abs(value) <= limit:
+        allowed = f"a number between -{limit:g} and {limit:g}"
+        raise ScenarioError(str(path), f"line {line}, {name}", text, allowed)
+    return value
+
+
+def planar_distance(users: Array, servers: Array) -> Array:
+    """Euclidean distance (N, M) [m] between planar points [m]."""
+    return np.hypot(*(users[:, None, :] - servers[None, :, :]).transpose(2, 0, 1))
+
+
+def great_circle_distance(users: Array, servers: Array) -> Array:
+    """Great-circle distance (N, M) [m] between points given in degrees (haversine)."""
+    (lat_u, lon_u), (lat_s, lon_s) = np.radians(users).T, np.radians(servers).T
+    half_lat = np.sin((lat_u[:, None] - lat_s) / 2) ** 2
+    half_lon = np.sin((lon_u[:, None] - lon_s) / 2) ** 2
+    share = half_lat + np.cos(lat_u)[:, None] * np.cos(lat_s) * half_lon
+    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class DistanceGain:
+    """Path gain of every pair, computed when asked for: what an (N, M) array is too large for.
+
+    It is indexed like the array: by rows, `gain[rows]`, or by pairs, `gain[rows, columns]`.
+
+    Parameters
+    ----------
+    users, servers : array (N, 2), (M, 2)
+        Planar positions [m].
+    intercept, slope : float
+        Path loss at 1 km [dB] and per decade of distance [dB].
+    distance_min : float
+        Shorter distances count as this one [m].
+    """
+
+    users: Array
+    servers: Array
+    intercept: float
+    slope: float
+    distance_min: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, M)."""
+        return len(self.users), len(self.servers)
+
+    def nearest(self, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Servers (K, count) of the best gains of some users, the nearest ones, best first."""
+        return self._tree.query(self.users[rows], range(1, count + 1))[1]
+
+    @cached_property
+    def _tree(self) -> Any:
+        from scipy.spatial import cKDTree  # only networks of this size need it
+
+        return cKDTree(self.servers)
+
+    def __getitem__(self, index: Any) -> Array:
+        """Gain of some rows, or of pairs (rows, columns) that broadcast."""
+        if isinstance(index, tuple):
+            step = self.users[index[0]] - self.servers[index[1]]
+        else:
+            step = self.users[index][..., None, :] - self.servers
+        distance = np.maximum(np.hypot(step[..., 0], step[..., 1]), self.distance_min)
+        return path_gain(distance, self.intercept, self.slope)
+
+
+def path_gain(distance: Array, intercept: float, slope: float) -> Array:
+    """Power gain 10^(-PL/10) with PL = intercept + slope·log10(distance/km) [dB] (Section 5)."""
+    return 10 ** (-(intercept + slope * np.log10(distance / 1e3)) / 10)

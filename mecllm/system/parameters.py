@@ -1,0 +1,218 @@
+"""What a parameter of a scenario is: its symbol, unit and bounds, its law and its provenance."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from mecllm.errors import ScenarioError
+from mecllm.system.arrays import Array
+from mecllm.system.files import data_path
+
+Status = Literal["stated", "assumed", "inferred"]
+LAWS = ("uniform", "integer", "hardware")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a value comes from.
+
+    Parameters
+    ----------
+    status : {"stated", "assumed", "inferred"}
+        Printed in the paper; our choice; or derived from a cited fact.
+    source : str
+        Where it is printed, or why it was chosen.
+    range : tuple of float or None
+        Plausible interval of an assumed value, in the unit of the key; what sweeps explore.
+    """
+
+    status: Status
+    source: str
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Law:
+    """How one value per user or server is drawn.
+
+    Parameters
+    ----------
+    kind : {"fixed", "uniform", "integer", "hardware"}
+        One value for all; uniform on [low, high]; uniform on the integers low..high; or the figure
+        of the chip that the user or server was dealt.
+    values : tuple of float
+        The value; low and high; or one figure per chip.
+    devices : tuple of str
+        Names of the chips in `data/hardware.csv`, for "hardware" only.
+    """
+
+    kind: str
+    values: tuple[float, ...]
+    devices: tuple[str, ...] = ()
+
+    def sample(self, rng: np.random.Generator, size: int, device: Array) -> Array:
+        """Draw (size,) values; `device` (size,) in [0, 1) deals the chips, alike for all figures.
+
+        Reading the chip from a uniform number instead of drawing it keeps one user's chip the
+        same whether 10 or 10,000 users are drawn.
+        """
+        if self.kind == "fixed":
+            return np.full(size, self.values[0])
+        if self.kind == "hardware":
+            return np.array(self.values)[(device * len(self.values)).astype(int)]
+        low, high = self.values
+        if self.kind == "integer":
+            return np.floor(low + (high - low + 1) * rng.uniform(size=size))
+        return rng.uniform(low, high, size=size)
+
+    @property
+    def mean(self) -> float:
+        """Expected value."""
+        return float(np.mean(self.values))
+
+    def __str__(self) -> str:
+        """Human-readable form for tables."""
+        numbers = [f"{value:.4g}" for value in self.values]
+        if self.kind == "fixed":
+            return numbers[0]
+        if self.kind == "hardware":
+            return ", ".join(f"{n} ({d})" for n, d in zip(numbers, self.devices, strict=True))
+        return (
+            f"{{{numbers[0]}..{numbers[1]}}}"
+            if self.kind == "integer"
+            else (f"[{numbers[0]}, {numbers[1]}]")
+        )
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Declaration of a parameter: symbol, unit, meaning and the values it may take."""
+
+    symbol: str
+    unit: str
+    meaning: str
+    low: float = 0.0
+    low_open: bool = False
+    high: float = math.inf
+    whole: bool = False
+    drawn: bool = False
+    choices: tuple[str, ...] = ()
+    file: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The accepted values, in words."""
+        if self.file:
+            return "the path of a CSV file, relative to the scenario file"
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        kind = "a whole number" if self.whole else "a finite number"
+        low = "" if self.low == -math.inf else f" {'>' if self.low_open else '>='} {self.low:g}"
+        return kind + low + ("" if self.high == math.inf else f" and <= {self.high:g}")
+
+    def accepts(self, value: object) -> bool:
+        """Whether one value, or one end of an interval, is of the right type and within bounds."""
+        if self.choices:
+            return value in self.choices
+        if self.file:
+            return isinstance(value, str)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not math.isfinite(value) or (self.whole and value != int(value)):
+            return False
+        return (value > self.low if self.low_open else value >= self.low) and value <= self.high
+
+
+def parameter(symbol: str, unit: str, meaning: str, **bounds: Any) -> Any:
+    """Dataclass field that carries its `Spec`."""
+    return field(metadata={"spec": Spec(symbol, unit, meaning, **bounds)})
+
+
+def read_law(where: str, key: str, spec: Spec, value: object, law: object) -> Law:
+    """Check and read the value of a drawn parameter.
+
+    Raises
+    ------
+    ScenarioError
+        For an unknown law, an empty interval, a chip that the table does not hold or a value
+        outside the bounds.
+    """
+    if law is None:
+        if not spec.accepts(value):
+            hint = "; an interval needs law = 'uniform' or 'integer'"
+            hint = hint if isinstance(value, list) else ""
+            raise ScenarioError(where, key, value, spec.allowed + hint)
+        return Law("fixed", (float(value),))  # type: ignore[arg-type]
+    if law not in LAWS:
+        raise ScenarioError(where, f"{key}.law", law, "one of " + ", ".join(map(repr, LAWS)))
+    if not isinstance(value, list) or not value:
+        raise ScenarioError(where, key, value, f"a list, for law = {law!r}")
+    if law == "hardware":
+        chips = hardware()
+        unknown = [name for name in value if name not in chips]
+        if unknown:
+            raise ScenarioError(where, key, unknown[0], "one of " + ", ".join(sorted(chips)))
+        devices = tuple(map(str, value))
+        return Law(
+            "hardware", tuple(chips[name][key.partition("_")[2]] for name in devices), devices
+        )
+    if len(value) != 2 or not all(spec.accepts(end) for end in value) or value[0] > value[1]:
+        raise ScenarioError(where, key, value, f"[low, high], low <= high, each {spec.allowed}")
+    if law == "integer" and any(end != int(end) for end in value):
+        raise ScenarioError(where, key, value, "whole ends, for law = 'integer'")
+    return Law(str(law), (float(value[0]), float(value[1])))
+
+
+def read_provenance(where: str, key: str, entry: dict[str, Any]) -> Provenance:
+    """Check and read status, source and range of one entry of a scenario file.
+
+    Raises
+    ------
+    ScenarioError
+        For an unknown field, a status that is none, an empty source or an empty range.
+    """
+    for name in entry:
+        if name not in ("value", "law", "status", "source", "range"):
+            allowed = "value, law, status, source or range"
+            raise ScenarioError(where, f"{key}.{name}", entry[name], allowed)
+    status, source, interval = entry.get("status"), entry.get("source"), entry.get("range")
+    if status not in ("stated", "assumed", "inferred"):
+        raise ScenarioError(where, f"{key}.status", status, "stated, assumed or inferred")
+    if not isinstance(source, str) or not source.strip():
+        raise ScenarioError(where, f"{key}.source", source, "a text")
+    if interval is None:
+        return Provenance(status, source)
+    good = (
+        isinstance(interval, list)
+        and len(interval) == 2
+        and all(
+            isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
+            for end in interval
+        )
+        and interval[0] <= interval[1]
+    )
+    if not good:
+        raise ScenarioError(where, f"{key}.range", interval, "[low, high] with low <= high")
+    return Provenance(status, source, (float(interval[0]), float(interval[1])))
+
+
+def hardware() -> dict[str, dict[str, float]]:
+    """Read the chips of `data/hardware.csv`: name → figure, keyed as the scenario's keys end.
+
+    Only the columns that a scenario uses are read; source and reasoning stand beside them.
+    """
+    figures = ("cores", "flops_per_cycle", "frequency_max_GHz", "kappa_W_per_Hz3")
+    with data_path("hardware.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    chips = {}
+    for row in rows:
+        numbers = {key: float(row[key]) for key in figures[:3]}
+        # Power is cubic in the clock (Section 3.1), so one datasheet point fixes κ = P/f³.
+        hertz = 1e9 * float(row["frequency_at_power_GHz"])
+        chips[row["name"]] = numbers | {figures[3]: float(row["power_W"]) / hertz**3}
+    return chips

@@ -1,0 +1,403 @@
+"""Exact resources: closed form against CVXPY and against enumeration, and odd networks."""
+
+from dataclasses import replace
+from itertools import product
+
+import cvxpy as cp
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from scipy.optimize import minimize_scalar
+
+from mecllm.allocation import Groups, Uplink, Work, allocate, user_frequency
+from mecllm.allocation.communication import share_bandwidth
+from mecllm.allocation.computation import _cubic, share_clock
+from mecllm.allocation.enumeration import narrowed, priced_layers, unpriced_layers
+from mecllm.allocation.logarithm import free_price, free_ratio, root, stopped_price
+from mecllm.errors import ScenarioError
+from mecllm.pictures.typical import Setting, typical_network
+from mecllm.study.bench import sized
+from mecllm.system.constraints import feasibility
+from mecllm.system.model import evaluate, reference_decision
+from mecllm.system.network import PER_USER, Formulation, Weights
+from mecllm.system.scenario import Scenario
+from tests.examples import LITERAL, REPAIRED, networks, pencil_network
+
+TRACKS = {"literal": LITERAL, "repaired": REPAIRED}
+MIXED = [
+    Formulation(delay, capacity, "sharp")
+    for delay, capacity in product((True, False), ("equal", "at_most"))
+]
+
+
+def small(seed, users, servers, formulation, layers=6):
+    """A random network whose terms are of one order; every server has a user at index < M."""
+    rng = np.random.default_rng(seed)
+
+    def around(centre, *shape):
+        return centre * rng.uniform(0.3, 3.0, shape)
+
+    base = pencil_network(formulation)
+    network = replace(
+        base,
+        layers=layers,
+        flops_per_layer=around(1e12, users),
+        payload=around(4e6, users),
+        user_throughput=around(1000.0, users),
+        user_kappa=around(1e-27, users),
+        user_frequency_max=around(1e9, users),
+        power_min=np.full(users, 0.1),
+        power_max=around(0.5, users),
+        samples=around(100.0, users),
+        server_throughput=around(1e4, servers),
+        server_kappa=around(1e-26, servers),
+        server_frequency_max=around(3e9, servers),
+        bandwidth_max=around(2e6, servers),
+        server_slots=np.full(servers, 20.0),
+        gain=around(3e-10, users, servers),
+        user_position=np.zeros((users, 2)),
+        server_position=np.zeros((servers, 2)),
+    )
+    association = np.concatenate([np.arange(servers), rng.integers(servers, size=users - servers)])
+    return network, association
+
+
+def clarabel(network, decision):
+    """Least cost over b at the given p and over f^E at the given α, by CVXPY, per server."""
+    equal = network.formulation.capacity == "equal"
+    weights = network.weights
+    time = weights.delay if network.formulation.transmission_delay else 0.0
+    total = 0.0
+    for m in range(network.servers):
+        users = np.flatnonzero(decision.association == m)
+        power, gain = decision.power[users], network.gain[users, m]
+        b, f = cp.Variable(len(users)), cp.Variable(len(users))
+        wide, fast = network.bandwidth_max[m], network.server_frequency_max[m]
+        rate = -cp.rel_entr(b, b + gain * power / (network.noise_density * wide))
+        price = (time + weights.energy * power) * network.payload[users] * np.log(2) / wide
+        cycles = (network.layers - decision.local_layers[users]) * network.flops_per_layer[users]
+        cycles = cycles / network.server_throughput[m]
+        delay = cp.multiply(weights.delay * cycles / fast, cp.inv_pos(f))
+        energy = cp.multiply(
+            weights.energy * network.server_kappa[m] * fast**2 * cycles, cp.square(f)
+        )
+        upload = cp.multiply(price, cp.inv_pos(rate))
+        limits = [cp.sum(b) == 1, cp.sum(f) == 1 if equal else cp.sum(f) <= 1]
+        # In units of the answer, which keeps Clarabel's tolerances meaningful.
+        unit = edge_cost(network, decision)
+        problem = cp.Problem(cp.Minimize(cp.sum(upload + delay + energy) / unit), limits)
+        total += unit * problem.solve(solver="CLARABEL")
+    return total
+
+
+def edge_cost(network, decision):
+    """What `clarabel` minimises, at a decision."""
+    cost, weights = evaluate(network, decision), network.weights
+    delay = cost.edge_delay.sum()
+    if network.formulation.transmission_delay:
+        delay += cost.transmission_delay.sum()
+    energy = cost.edge_energy.sum() + cost.transmission_energy.sum()
+    return weights.energy * energy + weights.delay * delay
+
+
+@pytest.mark.parametrize("formulation", MIXED)
+@pytest.mark.parametrize("seed", range(10))
+def test_resources_are_those_of_a_convex_solver(formulation, seed):
+    network, association = small(seed, 4, 2, formulation)
+    layers = np.random.default_rng(seed).integers(1, network.layers, 4)
+    decision = allocate(network, association, layers).decision
+    # Clarabel's own tolerance; ours is not above it by more.
+    assert edge_cost(network, decision) == pytest.approx(clarabel(network, decision), rel=2e-7)
+    assert not feasibility(network, decision)
+
+
+@pytest.mark.parametrize("formulation", MIXED)
+@pytest.mark.parametrize("seed", range(20))
+def test_power_and_bandwidth_against_a_grid(formulation, seed):
+    network, association = small(seed, 2, 1, formulation)
+    uplink = Uplink.of(network, np.arange(2), association)
+    groups = Groups.of(association, 1)
+    bandwidth, _ = share_bandwidth(uplink, groups, network.bandwidth_max)
+    best = uplink.cost(bandwidth, uplink.best_power(bandwidth)).sum()
+    share = np.linspace(0.001, 0.999, 1999)[:, None]
+    wide = network.bandwidth_max[0] * np.hstack([share, 1 - share])
+    power = np.geomspace(network.power_min, network.power_max, 400)
+    grid = min(uplink.cost(wide[:, None], power[None]).min(axis=1).sum(axis=1))
+    assert best <= grid * (1 + 1e-12)
+    assert best == pytest.approx(grid, rel=1e-4)
+
+
+@pytest.mark.parametrize("formulation", MIXED)
+@pytest.mark.parametrize("seed", range(15))
+def test_layers_and_clocks_against_enumeration(formulation, seed):
+    network, association = small(seed, 3, 1, formulation, layers=5)
+    result = allocate(network, association)
+    choices = [
+        allocate(network, association, np.array(layers)).objective
+        for layers in product(range(1, 5), repeat=3)
+    ]
+    assert result.lower_bound <= min(choices) * (1 + 1e-12)
+    assert min(choices) * (1 - 1e-12) <= result.objective <= min(choices) * (1 + 1e-3)
+
+
+def dynamic_programme(network, cells):
+    """Joint (α, f^E) of one server on a grid of `cells` parts of its clock; an upper bound."""
+    users = np.arange(network.users)
+    work = Work.of(network, users, np.zeros_like(users))
+    clock = network.server_frequency_max[0] * np.arange(1, cells + 1) / cells
+    least = np.where(np.arange(cells + 1) == 0, 0.0, np.inf)
+    for n in users:
+        one = work.take(np.full(cells, n))
+        options = range(1, network.layers)
+        cost = np.min([one.cost(np.full(cells, a), clock) for a in options], axis=0)
+        after = np.full(cells + 1, np.inf)
+        for used in range(1, cells + 1):
+            after[used] = np.min(least[used - 1 :: -1][: len(cost)] + cost[:used])
+        least = after
+        least[0] = np.inf
+    return least[cells] if network.formulation.capacity == "equal" else least.min()
+
+
+@pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
+@pytest.mark.parametrize("seed", range(4))
+def test_layers_and_clocks_against_a_dynamic_programme(formulation, seed):
+    network, association = small(seed, 6, 1, formulation, layers=12)
+    result = allocate(network, association)
+    work = Work.of(network, np.arange(6), association)
+    cost = work.cost(result.decision.local_layers, result.decision.server_frequency).sum()
+    grid = dynamic_programme(network, 400)
+    assert cost <= grid * (1 + 1e-9)
+    assert cost == pytest.approx(grid, rel=2e-3)
+
+
+@pytest.mark.parametrize("snr", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+@pytest.mark.parametrize("formulation", TRACKS.values(), ids=TRACKS)
+def test_extreme_signal_to_noise_ratios(formulation, snr):
+    network, association = small(1, 5, 2, formulation)
+    unit = network.gain * network.power_max[:, None] / network.noise_density / 1e6
+    network = replace(network, gain=snr * network.gain / unit.mean())
+    decision = allocate(network, association).decision
+    uplink = Uplink.of(network, np.arange(5), association)
+    worth = uplink.worth(decision.bandwidth, decision.power)
+    for m in range(2):
+        own = worth[association == m]
+        assert own == pytest.approx(own[0], rel=1e-9)
+    for n in range(5):
+        # Golden-section search in ln p finds nothing better; flat where p is at a bound.
+        one = Uplink.of(network, np.array([n]), association[[n]])
+        found = minimize_scalar(
+            lambda y, one=one, n=n: float(one.cost(decision.bandwidth[[n]], np.exp(y))[0]),
+            bounds=np.log([network.power_min[n], network.power_max[n]]),
+            method="bounded",
+        ).fun
+        at = float(one.cost(decision.bandwidth[[n]], decision.power[[n]])[0])
+        assert at <= found * (1 + 1e-9)
+
+
+def test_thousands_on_a_server_and_one_alone():
+    network = Scenario.load("repaired").replace(users=3000, servers=2).draw(0)
+    association = np.zeros(3000, dtype=int)
+    association[7] = 1
+    result = allocate(network, association)
+    assert not feasibility(network, result.decision)
+    assert result.decision.bandwidth[7] == network.bandwidth_max[1]
+    assert result.gap < 1e-6
+
+
+def test_never_worse_than_the_reference_point():
+    for name in ("paper", "repaired"):
+        network = Scenario.load(name).draw(3)
+        association = np.arange(50) % 10
+        reference = evaluate(network, reference_decision(network, association)).objective
+        assert allocate(network, association).objective < reference
+
+
+@pytest.mark.parametrize("silent", ["energy", "delay", "stability"])
+@pytest.mark.parametrize("formulation", MIXED)
+def test_a_weight_of_zero(formulation, silent):
+    network, association = small(2, 4, 2, formulation)
+    network = replace(network, weights=replace(network.weights, **{silent: 0.0}))
+    result = allocate(network, association)
+    assert not feasibility(network, result.decision)
+    assert np.isfinite(result.objective)
+    assert result.lower_bound <= result.objective
+
+
+def test_no_weight_at_all_shares_equally():
+    network, association = small(2, 4, 1, REPAIRED)
+    result = allocate(replace(network, weights=Weights(0, 0, 0)), association)
+    assert result.objective == 0
+    assert np.ptp(result.decision.bandwidth) == 0
+
+
+@given(st.data())
+def test_odd_networks_have_feasible_bounded_solutions(data):
+    network = data.draw(networks())
+    association = np.array(
+        [data.draw(st.integers(0, network.servers - 1)) for _ in range(network.users)]
+    )
+    result = allocate(network, association)
+    assert not feasibility(network, result.decision)
+    assert result.lower_bound <= result.objective
+    assert result.objective == evaluate(network, result.decision).objective
+
+
+def test_like_users_under_equalities_are_not_split_without_need():
+    # Prices part users that are alike, where all of them at one α between may be better.
+    network = typical_network(Setting("literal", 0.5, 7.0, 3.0, 5000.0, 96.0, 11.0))
+    crowd = {name: np.repeat(getattr(network, name), 11, axis=0) for name in (*PER_USER, "gain")}
+    network = replace(
+        network,
+        **crowd,
+        user_position=np.zeros((11, 2)),
+        bandwidth_max=network.bandwidth_max * 11,
+        server_frequency_max=network.server_frequency_max * 11,
+    )
+    association = np.zeros(11, dtype=int)
+    found = allocate(network, association)
+    alike = min(
+        allocate(network, association, np.full(11, layers)).objective
+        for layers in range(1, network.layers)
+    )
+    assert found.objective <= alike * (1 + 1e-12)
+
+
+@given(networks())
+def test_without_a_price_convexity_gives_what_enumeration_gives(network):
+    users = np.arange(network.users)
+    work = Work.of(network, users, users % network.servers)
+    layers, clock, value = unpriced_layers(work)
+    expected = priced_layers(work, np.zeros(network.users))
+    np.testing.assert_allclose(value, expected[2], rtol=1e-14)
+    np.testing.assert_array_equal(clock, expected[1])
+    # Two α may cost the same but for rounding.
+    np.testing.assert_allclose(work.cost(layers, clock), value, rtol=0, atol=0)
+
+
+@given(st.data(), networks(), st.floats(-20, 3), st.booleans())
+def test_narrowing_loses_no_best_layers(data, network, exponent, dumped):
+    users = np.arange(network.users)
+    work = Work.of(network, users, users % network.servers)
+    # Prices around those at which half the clock at a server would be asked for.
+    price = work.worth(1, work.cap / 2)[1] * 10**exponent * (-1 if dumped else 1)
+    # The best α of all may lie outside the bounds.
+    first, last = sorted(data.draw(st.tuples(*2 * [st.integers(1, network.layers - 1)])))
+    one = np.ones(network.users, dtype=int)
+    low, high = narrowed(work, price, first * one, last * one)
+    assert np.all((first <= low) & (low <= high) & (high <= last))
+    every = np.arange(first, last + 1)[:, None]
+    clock = work.clock(price, network.layers - every)
+    value = work.cost(every, clock) + price * clock
+    inside = np.where((every >= low) & (every <= high), value, np.inf)
+    np.testing.assert_allclose(inside.min(axis=0), value.min(axis=0), rtol=1e-13)
+
+
+def test_narrowing_leaves_little_to_enumerate():
+    network = sized("repaired", 500, 10).draw(0)
+    groups = Groups.of(network.nearest(), network.servers)
+    work = Work.of(network, groups.users, groups.server)
+    layers, _, _ = unpriced_layers(work)
+    _, price = share_clock(work, groups, layers, network.server_frequency_max, equal=False)
+    one = np.ones(network.users, dtype=int)
+    low, high = narrowed(work, price[groups.index], one, one * (network.layers - 1))
+    assert np.mean(high - low + 1) < 2.5
+
+
+def test_clocks_in_closed_form_to_the_last_digit():
+    eta = np.concatenate([np.linspace(-10, 10, 401), np.logspace(-20, 80, 201)])
+    eta = np.concatenate([eta, -np.logspace(-20, 80, 201)])
+    found = _cubic(eta)
+    with mpmath.workdps(300):
+        for x, t in zip(mpmath.matrix(eta), mpmath.matrix(found), strict=True):
+            error = (t**3 + x * t**2 - 1) / (3 * t**3 + 2 * x * t**2)
+            assert abs(error) < 5e-16
+    assert np.all(np.isfinite(_cubic(np.array([-np.inf, np.inf, -1e300, 1e300]))))
+
+
+@pytest.mark.parametrize("forward", [free_ratio, free_price, stopped_price])
+def test_roots_inside_the_table_and_far_beyond_it(forward):
+    target = np.concatenate([np.linspace(-60, 60, 2001), [-900.0, -300.0, 300.0, 900.0, 1e4]])
+    value, _ = forward(root(target, forward))
+    np.testing.assert_allclose(value, target, rtol=1e-14, atol=1e-14)
+
+
+@given(st.floats(-1e4, 1e6), st.floats(1e-3, 1e3))
+def test_clock_is_the_minimiser(price, remaining):
+    network, _ = small(0, 1, 1, LITERAL)
+    work = replace(Work.of(network, np.array([0]), np.array([0])), cap=np.array([1e15]))
+    price = price * 1e-12
+    f = work.clock(np.array([price]), np.array([remaining]))
+
+    def value(f):
+        return (remaining * work.layer_cost(f) + price * f)[0]
+
+    assert value(f) <= min(value(f * 1.001), value(f * 0.999)) + 1e-12 * abs(value(f))
+
+
+def test_all_layers_at_home_or_at_the_edge():
+    network, association = small(4, 6, 2, REPAIRED)
+    home = allocate(network, association, np.full(6, network.layers))
+    assert evaluate(network, home.decision).transmission_delay.sum() == 0
+    mixed = np.array([0, network.layers, 0, 2, network.layers, 3])
+    partly = allocate(network, association, mixed).decision
+    for m in range(2):
+        here = association == m
+        assert partly.bandwidth[here].sum() <= network.bandwidth_max[m] * (1 + 1e-12)
+        assert np.all(partly.bandwidth[here & (mixed == network.layers)] < 1e-6 * 2e6)
+
+
+def test_user_clock_is_the_stationary_point_or_the_cap():
+    network, _ = small(5, 8, 1, REPAIRED)
+    free = np.cbrt(network.weights.delay / (2 * network.weights.energy * network.user_kappa))
+    assert user_frequency(network) == pytest.approx(np.minimum(free, network.user_frequency_max))
+
+
+def test_an_empty_server_under_equalities_is_named():
+    network, _ = small(0, 3, 2, LITERAL)
+    with pytest.raises(ScenarioError, match="server 1"):
+        allocate(network, np.zeros(3, dtype=int))
+
+
+@pytest.mark.parametrize(
+    "association", [np.zeros(2, dtype=int), np.array([0, 1, 2]), np.array([0.0, 1.0, 1.0])]
+)
+def test_bad_associations_are_refused(association):
+    network, _ = small(0, 3, 2, REPAIRED)
+    with pytest.raises(ScenarioError, match="association"):
+        allocate(network, association)
+
+
+def test_bad_layers_are_refused():
+    network, association = small(0, 3, 2, REPAIRED)
+    for layers in (np.full(3, 7.0), np.full(2, 1.0), np.array([1.0, np.nan, 2.0])):
+        with pytest.raises(ScenarioError, match="local_layers"):
+            allocate(network, association, layers)
+
+
+def test_prices_are_the_marginal_costs():
+    network, association = small(6, 6, 2, REPAIRED)
+    decision = allocate(network, association).decision
+    fixed = allocate(network, association, decision.local_layers)
+    more = replace(network, bandwidth_max=network.bandwidth_max + np.array([1.0, 0.0]))
+    saved = fixed.objective - allocate(more, association, decision.local_layers).objective
+    assert saved == pytest.approx(fixed.bandwidth_price[0], rel=1e-4)
+
+
+def test_shares_of_a_group_need_no_other_group():
+    network, association = small(7, 8, 2, REPAIRED)
+    groups = Groups.of(association, 2)
+    work = Work.of(network, np.arange(8), association)
+    layers = np.ones(8)
+    together, price = share_clock(work, groups, layers, network.server_frequency_max, True)
+    for m in range(2):
+        rows = np.flatnonzero(association == m)
+        alone, one = share_clock(
+            work.take(rows),
+            Groups(rows, np.zeros(len(rows), dtype=int), np.array([m])),
+            layers[rows],
+            network.server_frequency_max[[m]],
+            True,
+        )
+        assert together[rows] == pytest.approx(alone, rel=1e-12)
+        assert price[m] == pytest.approx(one[0], rel=1e-10)

@@ -1,0 +1,147 @@
+"""Certificates: bounds below the optimum, corrupted decisions refused, errors seen."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from mecllm.allocation import allocate
+from mecllm.certified.certificate import verify
+from mecllm.certified.dual import lower_bound
+from mecllm.certified.headcount import refined_bound
+from mecllm.certified.pairs import PairCosts, Prices
+from mecllm.certified.prices import dual_prices
+from mecllm.certified.screening import near
+from mecllm.errors import ScenarioError
+from mecllm.methods import solve
+from mecllm.system.model import reference_decision
+from mecllm.system.scenario import Scenario
+from tests.allocation.test_allocation import MIXED, small
+from tests.examples import LITERAL, REPAIRED, networks
+
+
+def enumerated(network):
+    """Optimum of P2 to the gap of each allocation: every χ; and the least of their own bounds."""
+    best = np.inf
+    for choice in product(range(network.servers), repeat=network.users):
+        association = np.array(choice)
+        full = len(set(choice)) == network.servers
+        if network.formulation.capacity == "at_most" or full:
+            best = min(best, allocate(network, association).objective)
+    return best
+
+
+@pytest.mark.parametrize("formulation", MIXED)
+@pytest.mark.parametrize("seed", range(4))
+def test_bounds_are_below_the_optimum_and_near(formulation, seed):
+    network, _ = small(seed, 4, 2, formulation)
+    best = enumerated(network)
+    prices = dual_prices(network)
+    dual = lower_bound(network, prices)
+    assert 0 < dual <= best
+    if formulation.capacity == "at_most":
+        association = allocate(network, np.arange(4) % 2).decision.association
+        assert refined_bound(network, prices, association) <= best
+
+
+@given(st.data())
+def test_any_prices_give_a_bound(data):
+    network = data.draw(networks())
+    price = st.one_of(st.just(0.0), st.floats(1e-12, 1e-3))
+    draw = [np.array([data.draw(price) for _ in range(network.servers)]) for _ in range(2)]
+    assert lower_bound(network, Prices(*draw)) <= enumerated(network) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("name", ["paper", "repaired"])
+def test_screening_misses_no_pair(name):
+    network = Scenario.load(name).replace(users=30, servers=9).draw(1)
+    prices = dual_prices(network)
+    pairs = PairCosts.every(network)
+    cost = pairs.at(prices)[0].reshape(30, 9)
+    plain = cost.min(axis=1).sum() - prices.bandwidth @ network.bandwidth_max
+    plain -= prices.frequency @ network.server_frequency_max
+    assert lower_bound(network, prices) == pytest.approx(plain, rel=1e-10)
+    found, kept = near(network, prices, 0.2)
+    expected = np.nonzero(cost <= 1.2 * cost.min(axis=1, keepdims=True))
+    np.testing.assert_array_equal([found.users, found.servers], expected)
+    assert kept == pytest.approx(cost[expected])
+
+
+def corrupted(decision):
+    """One wrong thing at a time."""
+    yield "share", {"bandwidth": decision.bandwidth * 1.01}
+    yield "clock", {"server_frequency": decision.server_frequency * 1.01}
+    yield "layers", {"local_layers": np.full_like(decision.local_layers, 32)}
+    yield "fraction", {"local_layers": decision.local_layers + 0.5}
+    yield "power", {"power": decision.power + 10}
+    yield "user clock", {"user_frequency": decision.user_frequency * 2}
+
+
+@pytest.mark.parametrize("name", ["paper", "repaired"])
+def test_corrupted_decisions_are_refused(name):
+    network = Scenario.load(name).draw(0)
+    solution = allocate(network, np.arange(50) % 10)
+    prices = Prices(solution.bandwidth_price, solution.frequency_price)
+    good = verify(network, solution.decision, solution.objective, prices)
+    assert good.accepted
+    assert max(good.residuals.values()) < 1e-9
+    assert 0 <= good.gap < 1
+    for what, change in corrupted(solution.decision):
+        bad = replace(solution.decision, **change)
+        if what == "layers" and name == "paper":
+            assert not np.isfinite(verify(network, bad, None, prices).objective)
+        assert not verify(network, bad, None, prices).accepted, what
+    assert not verify(network, solution.decision, solution.objective * 0.999, prices).accepted
+    assert not verify(network, solution.decision, np.nan, prices).accepted
+
+
+@pytest.mark.parametrize(
+    "block", ["power", "bandwidth", "local_layers", "user_frequency", "server_frequency"]
+)
+def test_nan_is_an_error(block):
+    network = Scenario.load("repaired").draw(0)
+    decision = allocate(network, np.arange(50) % 10).decision
+    value = getattr(decision, block).copy()
+    value[3] = np.nan
+    with pytest.raises(ScenarioError, match=block):
+        verify(network, replace(decision, **{block: value}))
+
+
+@pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
+def test_residuals_see_what_is_not_stationary(formulation):
+    network, association = small(3, 6, 2, formulation)
+    decision = allocate(network, association).decision
+    prices = dual_prices(network)
+    reference = verify(network, reference_decision(network, association), prices=prices)
+    for block in ("bandwidth", "server_frequency"):
+        assert reference.residuals[block] > 1e-2
+    slow = replace(decision, user_frequency=decision.user_frequency * 0.5)
+    assert verify(network, slow, prices=prices).residuals["user_frequency"] == pytest.approx(0.5)
+    loud = replace(decision, power=network.power_max)
+    if not formulation.transmission_delay:
+        assert verify(network, loud, prices=prices).residuals["power"] > 0.01
+
+
+def test_prices_of_the_wrong_sign_or_nan_are_refused():
+    network, _ = small(3, 4, 2, REPAIRED)
+    one = np.ones(2) * 1e-9
+    for prices in (Prices(-one, one), Prices(one, -one), Prices(one, one * np.nan)):
+        with pytest.raises(ScenarioError, match="prices"):
+            lower_bound(network, prices)
+
+
+def test_the_sharper_bound_is_for_inequalities():
+    network, association = small(3, 4, 2, LITERAL)
+    with pytest.raises(ScenarioError, match="capacity"):
+        refined_bound(network, dual_prices(network), association)
+
+
+def test_an_infinite_objective_is_no_nan():
+    network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    solution = solve(network, "local_only")
+    certificate = verify(network, solution.decision, solution.objective)
+    assert certificate.honest
+    assert not certificate.accepted
+    assert certificate.gap == np.inf

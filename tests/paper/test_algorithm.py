@@ -1,0 +1,121 @@
+"""P4 solved block by block against Clarabel, and the two-step algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from mecllm.paper.algorithm import chi_step, two_step
+from mecllm.paper.fractional import fractional_programming
+from mecllm.paper.p4_cvxpy import SurrogateProblem
+from mecllm.paper.p4_newton import SeparableProblem
+from mecllm.paper.surrogate_k import auxiliary, surrogate
+from mecllm.system.association import greedy, random_association
+from mecllm.system.constraints import feasibility
+from mecllm.system.model import evaluate, reference_decision
+from mecllm.system.scenario import Scenario
+
+TRACKS = ("paper", "repaired")
+
+
+def network(track, users=12, servers=3, seed=0):
+    return Scenario.load(track).replace(users=users, servers=servers).draw(seed)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("seed", range(3))
+def test_block_by_block_is_the_problem_that_clarabel_solves(track, seed) -> None:
+    net = network(track, seed=seed)
+    start = reference_decision(net, random_association(net, seed))
+    aux = auxiliary(net, start)
+    arguments = (aux.local, aux.upload, aux.edge)
+    exact, duals = SeparableProblem(net, start).solve(*arguments)
+    cone, cone_duals = SurrogateProblem(net, start).solve(*arguments)
+    ours, theirs = surrogate(net, exact, aux), surrogate(net, cone, aux)
+    # Clarabel stops at 1e-8 of the value; a minimum is flat, so its point is off by the root.
+    assert ours <= theirs * (1 + 1e-9)
+    assert ours == pytest.approx(theirs, rel=1e-6)
+    for key in ("local_layers", "bandwidth", "user_frequency", "server_frequency"):
+        np.testing.assert_allclose(getattr(exact, key), getattr(cone, key), rtol=5e-3)
+    # A multiplier times the range of its variable is a share of the objective.
+    ranges = {
+        "layers_low": 1.0,
+        "layers_high": 1.0,
+        "power_low": net.power_max,
+        "power_high": net.power_max,
+        "user_frequency": net.user_frequency_max,
+        "bandwidth": net.bandwidth_max,
+        "server_frequency": net.server_frequency_max,
+    }
+    for key, scale in ranges.items():
+        one, other = getattr(duals, key) * scale, getattr(cone_duals, key) * scale
+        np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-5 * ours, err_msg=key)
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 10_000),
+    track=st.sampled_from(TRACKS),
+    users=st.integers(3, 15),
+    flags=st.fixed_dictionaries(
+        {"capacity": st.sampled_from(("equal", "at_most")), "transmission_delay": st.booleans()}
+    ),
+)
+def test_no_feasible_neighbour_is_better(seed, track, users, flags) -> None:
+    net = Scenario.load(track).replace(users=users, servers=3, **flags).draw(seed)
+    start = reference_decision(net, random_association(net, seed))
+    aux = auxiliary(net, start)
+    best, _ = SeparableProblem(net, start).solve(aux.local, aux.upload, aux.edge)
+    assert not feasibility(net, best, integer=False)
+    value = surrogate(net, best, aux)
+    assert value <= surrogate(net, start, aux) * (1 + 1e-12)
+    # K is convex: on the way to any other feasible point it does not fall.
+    for share in (1e-3, 0.1, 0.5):
+        between = type(best)(
+            best.association,
+            *(
+                (1 - share) * getattr(best, f.name) + share * getattr(start, f.name)
+                for f in fields(best)[1:]
+            ),
+        )
+        assert surrogate(net, between, aux) >= value * (1 - 1e-10)
+
+
+def test_one_user_and_one_server() -> None:
+    net = network("repaired", users=1, servers=1)
+    run = fractional_programming(net, np.array([0]), convex_problem=SeparableProblem)
+    assert run.converged
+    assert run.decision.bandwidth[0] == pytest.approx(net.bandwidth_max[0])
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_round_descends_and_stays_feasible(track, seed) -> None:
+    net = network(track, users=20, servers=4, seed=seed)
+    result = two_step(net, random_association(net, seed))
+    assert np.all(np.diff(result.rounds) < 0)
+    assert result.converged
+    assert not feasibility(net, result.run.decision, integer=False)
+    assert evaluate(net, result.run.decision).objective == pytest.approx(result.rounds[-1])
+    assert result.history[0] == result.rounds[0]
+    assert result.history[-1] == result.rounds[-1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_taken_literally_the_chi_step_stays(seed) -> None:
+    net = network("paper", users=20, servers=4, seed=seed)
+    decision = fractional_programming(net, greedy(net), convex_problem=SeparableProblem).decision
+    for attempt in chi_step(net, decision, at_most=False):
+        point = attempt.point.reshape(net.users, net.servers)
+        np.testing.assert_array_equal(point.argmax(axis=1), decision.association)
+
+
+def test_the_chi_step_pays_on_the_repaired_track() -> None:
+    gains = []
+    for seed in range(4):
+        rounds = two_step(net := network("repaired", 30, 5, seed), greedy(net)).rounds
+        gains.append(rounds[-1] / rounds[1])
+    assert np.mean(gains) < 0.99

@@ -1,0 +1,75 @@
+"""The drawing functions: every panel of the paper, from the tables alone."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from mecllm.pictures import SERIES, use_style
+from mecllm.pictures.paper import APPROACHES, DRAW, components, fronts
+from mecllm.study.records import stored
+from mecllm.study.statistics import curve
+from mecllm.system.scenario import TRACKS
+
+
+def heights(line):
+    """Values of a curve; Matplotlib keeps those of error bars as objects."""
+    return np.asarray(line.get_ydata(), dtype=float)
+
+
+PANELS = {"2": 2, "3": 3, "4": 1, "5": 2}
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    use_style()
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("figure", DRAW)
+def test_every_panel_is_drawn_with_its_axes_named(figure, track, tmp_path) -> None:
+    picture = DRAW[figure](stored(figure, track))
+    assert len(picture.axes) == PANELS[figure]
+    assert all(axis.get_ylabel() for axis in picture.axes)
+    assert figure == "2" or all(axis.get_xlabel() for axis in picture.axes)
+    picture.savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_bars_and_curves_are_the_means_of_the_table(track) -> None:
+    frame = stored(2, track)
+    bars = [bar.get_height() for bar in DRAW["2"](frame).axes[0].patches]
+    expected = [curve(frame, "energy", m)["mean"].iloc[0] for m in APPROACHES]
+    np.testing.assert_allclose(bars, expected)
+    frame = stored(3, track)
+    axis = DRAW["3"](frame).axes[1]
+    line = axis.containers[0].lines[0]
+    np.testing.assert_allclose(heights(line), curve(frame, "delay", "proposed", "b")["mean"])
+    assert line.get_color() == SERIES["proposed"].color
+
+
+def test_a_changed_table_changes_the_picture() -> None:
+    frame = stored(5, "repaired")
+    swapped = frame.replace({"method": {"proposed": "random", "random": "proposed"}})
+    lines = [heights(DRAW["5"](f).axes[0].containers[0].lines[0]) for f in (frame, swapped)]
+    assert not np.allclose(*lines)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_companions_are_drawn(track) -> None:
+    assert len(components(stored(2, track), APPROACHES).axes) == 2
+    methods = {m: m for m in ("proposed", "greedy", "random")}
+    assert len(components(stored(5, track), methods, 60).axes) == 2
+    assert len(fronts(stored(3, track)).axes) == 3
+
+
+def test_stacked_components_add_up_to_the_energy() -> None:
+    frame = stored(2, "repaired")
+    bars = components(frame, APPROACHES).axes[0].patches
+    tops = [bar.get_y() + bar.get_height() for bar in bars[-len(APPROACHES) :]]
+    expected = [curve(frame, "energy", m)["mean"].iloc[0] for m in APPROACHES]
+    np.testing.assert_allclose(tops, expected, rtol=1e-9)

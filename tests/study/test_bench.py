@@ -1,0 +1,96 @@
+"""Measurements: what their rows hold, and what is made of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mecllm.errors import SolverError
+from mecllm.study import bench
+
+
+def test_exact_allocation_beside_the_iteration():
+    exact, fractional = bench.allocation_rows("repaired", 12, 0)
+    assert (exact["method"], fractional["method"]) == ("exact", "fractional")
+    assert exact["objective"] <= fractional["objective"] * (1 + 1e-6)
+    assert 0 < exact["seconds"] < fractional["seconds"]
+    assert exact["gap"] <= fractional["gap"] + 1e-12
+    assert fractional["finished"]
+
+
+def test_methods_are_held_against_one_certified_bound(monkeypatch):
+    solve = bench.solve
+
+    def failing(network, method, seed):
+        if method == "random":
+            raise SolverError("no point")
+        return solve(network, method, seed)
+
+    monkeypatch.setattr(bench, "solve", failing)
+    rows = pd.DataFrame(bench.association_rows("repaired", 12, 3, 0)).set_index("method")
+    bound = rows.objective * (1 - rows.gap)
+    ran = rows.index != "random"
+    np.testing.assert_allclose(bound[ran], bound["priced"], rtol=1e-12)
+    assert np.all(rows.gap[ran] >= -1e-12)
+    # A method that fails stays in the table.
+    assert not rows.finished["random"]
+    assert rows.objective["random"] == np.inf
+
+
+def test_growth_is_measured_in_a_process_of_its_own():
+    ballast = np.ones(50_000_000)
+    (row,) = bench.growth_rows("repaired", 100, 0)
+    assert row["servers"] == 1
+    assert 0 <= row["gap"] < 1e-6
+    # What this process holds does not count.
+    assert 2e7 < row["peak_bytes"] < ballast.nbytes / 2
+
+
+def test_no_row_is_lost_when_a_measurement_breaks(monkeypatch, tmp_path):
+    def broken():
+        raise MemoryError
+
+    monkeypatch.setattr(bench, "studies", lambda quick, largest: [lambda: [{"seed": 0}], broken])
+    with pytest.raises(MemoryError):
+        bench.run(tmp_path / "bench.csv")
+    assert pd.read_csv(tmp_path / "bench.csv").seed.tolist() == [0]
+
+
+def test_quick_studies_are_fewer_than_all():
+    quick, every = (list(bench.studies(q, 1_000_000)) for q in (True, False))
+    assert len(quick) < len(every)
+    # On each track three sizes and one association of ten seeds, and growth from 10² to 10⁶.
+    assert len(every) == 2 * (10 * 3 + 10 + 10 + 10 + 3 + 1 + 1)
+
+
+def test_ratios_are_paired_and_means_geometric():
+    rows = pd.DataFrame(
+        [
+            {"study": "allocation", "track": "repaired", "users": 50, "servers": 10, "seed": seed}
+            | {"method": method, "seconds": seconds, "objective": objective}
+            | {"gap": 0.0, "finished": True}
+            for seed, factor in ((0, 10.0), (1, 1000.0))
+            for method, seconds, objective in (
+                ("exact", 0.5 + seed, 1.0),
+                ("fractional", (0.5 + seed) * factor, 1.0 / (1 - 1e-9 * seed)),
+            )
+        ]
+    )
+    (ratio,) = bench.speedup(rows).itertuples()
+    assert ratio.ratio == pytest.approx(100)
+    assert ratio.least_ratio == pytest.approx(10)
+    assert ratio.exact_worse_by == pytest.approx(0, abs=1e-12)
+    table = bench.summary(rows).set_index("method")
+    assert table.seconds["exact"] == pytest.approx(np.sqrt(0.5 * 1.5))
+    assert table.seeds["exact"] == 2
+
+
+def test_slope_of_a_power_law():
+    users = np.array([100, 1000, 10_000, 100_000])
+    rows = pd.DataFrame({"study": "growth", "track": "literal", "users": users})
+    rows["seconds"] = 3e-4 * users**1.1
+    # Networks of a hundred users take what starting takes and do not count.
+    rows.loc[0, "seconds"] = 99.0
+    assert bench.slope(rows, "literal") == pytest.approx(1.1)
+    assert bench.slope(rows, "literal", 100_000) is None
+    rows.loc[3, "seconds"] *= 10
+    assert bench.slope(rows, "literal", 10_000) == pytest.approx(2.1)

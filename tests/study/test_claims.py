@@ -1,0 +1,166 @@
+"""The ledger: complete, linked, recomputable, and sensitive to flipped signs or swapped methods."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from mecllm.errors import ScenarioError
+from mecllm.study import ledgers as claims, settings as regimes
+from mecllm.study.checks import CHECKS, FAILS, HOLDS, OPEN
+from mecllm.study.html import ledger_table, verdict_table
+from mecllm.study.ledgers import ONLY_IF, VERDICTS, differences, ledger, results, verdict_counts
+from mecllm.system.scenario import TRACKS
+
+IDS = [
+    *(f"T{n}" for n in range(1, 28)),
+    *(f"S{n}" for n in range(1, 5)),
+    *(f"A{n}" for n in range(1, 4)),
+    *(f"B{n}" for n in range(1, 12)),
+    *(f"C{n}" for n in range(1, 4)),
+    *(f"D{n}" for n in range(1, 8)),
+    *(f"E{n}" for n in range(1, 4)),
+]
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return {track: results(track) for track in TRACKS}
+
+
+def test_every_claim_has_its_line() -> None:
+    assert [claim.id for claim in ledger()] == IDS
+    for claim in ledger():
+        assert all([claim.where, claim.statement, claim.reason])
+        assert re.fullmatch(r"\d\d-[a-z0-9-]+#[a-z0-9-]+", claim.evidence)
+        assert (claim.overall == ONLY_IF) <= (claim.simulated or "only if" in claim.reason)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_recorded_verdicts_are_what_the_data_say(tables, track) -> None:
+    assert differences(track, tables[track]) == []
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_swapping_two_methods_is_noticed(tables, track) -> None:
+    swaps = {
+        "2": {"proposed": "edge_only", "edge_only": "proposed"},
+        "3": {"proposed": "resource_only", "resource_only": "proposed"},
+        "4": {"M=5": "M=20", "M=20": "M=5"},
+        "5": {"proposed": "random", "random": "proposed"},
+    }
+    if track == "literal":
+        del swaps["4"]  # C2 is undecided there, and so is its mirror image
+    for figure, swap in swaps.items():
+        frame = tables[track][figure].replace({"method": swap})
+        assert differences(track, {**tables[track], figure: frame}), f"figure {figure}"
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_flipping_the_sign_of_the_data_is_noticed(tables, track) -> None:
+    """Every decided superiority must turn round when large and small are exchanged."""
+    flipped = {
+        figure: frame.assign(value=np.where(frame["value"] != 0, 1 / frame["value"], 0))
+        for figure, frame in tables[track].items()
+    }
+    for name, check in CHECKS.items():
+        if name in {"A2", "B4", "B5", "C1", "C3", "D4"}:
+            continue  # about a distance, a shape or a bound, not about who is lower
+        verdict, _ = check(tables[track])
+        other, _ = check(flipped)
+        assert verdict != HOLDS or other != HOLDS, name
+
+
+@pytest.mark.parametrize("prefix", ["A", "B", "D"])
+def test_flipping_a_check_fails_the_ledger(tables, prefix, monkeypatch) -> None:
+    from mecllm.study import checks
+
+    original = checks._all_lower
+
+    def other_way(frame, metric, one, others, panel=None):
+        found = {}
+        for other in others:
+            found |= original(frame, metric, other, (one,), panel)
+        return found
+
+    monkeypatch.setattr(checks, "_all_lower", other_way)
+    wrong = [line for track in TRACKS for line in differences(track, tables[track])]
+    assert any(line.startswith(prefix) for line in wrong)
+
+
+def test_counts_add_up() -> None:
+    assert sum(verdict_counts().values()) == len(IDS)
+    assert sum(verdict_counts("B").values()) == 11
+    assert set(verdict_counts()) == set(VERDICTS)
+
+
+@pytest.mark.parametrize(
+    ("literal", "repaired", "overall"),
+    [
+        (HOLDS, HOLDS, HOLDS),
+        (FAILS, HOLDS, ONLY_IF),
+        (HOLDS, OPEN, ONLY_IF),
+        (FAILS, OPEN, FAILS),
+        (OPEN, FAILS, OPEN),
+        (FAILS, FAILS, FAILS),
+    ],
+)
+def test_overall_verdict(literal, repaired, overall) -> None:
+    verdict = {"literal": literal, "repaired": repaired}
+    assert claims.Claim("A1", "", "", verdict, "", "").overall == overall
+
+
+GOOD = """
+[[claim]]
+id = "T1"
+where = "w"
+statement = "s"
+verdict = { both = "holds" }
+reason = "r"
+evidence = "02-a#b"
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("holds", "maybe"), "maybe"),
+        (('reason = "r"\n', ""), "reason"),
+        (("both", "literal"), "verdict"),
+        (("T1", "A1"), "A1.verdict"),
+        (("", GOOD), "T1"),
+    ],
+)
+def test_a_faulty_ledger_is_refused(tmp_path, monkeypatch, change, message) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(GOOD + change[1] if not change[0] else GOOD.replace(*change), encoding="utf-8")
+    monkeypatch.setattr(claims, "data_path", lambda *_: path)
+    with pytest.raises(ScenarioError, match=message):
+        ledger()
+
+
+def test_tables_are_plain_and_linked() -> None:
+    text = ledger_table()
+    assert text.count("<tr id=") == len(IDS)
+    assert '<tr id="claim-a1" data-verdict=' in text
+    assert 'href="09-figure-2.html#figure-2-verdicts"' in text
+    short = verdict_table(["A1", "A3"])
+    assert short.count("<tr>") == 3
+
+
+def test_every_setting_has_a_verdict_on_every_claim() -> None:
+    table = regimes.stored_settings()
+    assert list(table["setting"].unique()) == list(regimes.SETTINGS)
+    assert (table.groupby("setting")["claim"].apply(tuple) == regimes.CLAIMS).all()
+    assert set(table["verdict"]) <= {HOLDS, FAILS, OPEN}
+
+
+def test_a_setting_is_decided_again(monkeypatch) -> None:
+    monkeypatch.setattr(regimes, "STUDIES", {"2": regimes.STUDIES["2"]})
+    monkeypatch.setattr(regimes, "CLAIMS", ("A1", "A2", "A3"))
+    again = regimes.decide(["N = 20"])
+    kept = regimes.stored_settings().merge(again, on=["setting", "claim"], suffixes=("", "_again"))
+    assert len(kept) == 3
+    assert (kept["verdict"] == kept["verdict_again"]).all()
