@@ -1,5 +1,8 @@
 """Checks of the claims of Section 5: tidy tables of one track → a verdict with its numbers.
 
+What is compared with what stands in `mecllm.study.claims`; claims about the shape of a curve are
+functions here.
+
 A claim of superiority "at every weight" or "at every N" is decided at each of them, over paired
 seeds. It holds when every interval lies beyond the tie band on the claimed side, does not hold when
 one lies beyond it on the other side or within it (a tie), and is undecided otherwise.
@@ -7,23 +10,51 @@ one lies beyond it on the other side or within it (a tie), and is undecided othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from mecllm.study.statistics import TIE_BAND, Effect, compare, effect, interval, select
+from mecllm.study.claims import COMPARISONS, SUMMARIES, Comparison, Distance, side
+from mecllm.study.statistics import TIE_BAND, Effect, effect, interval, select
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be decided"
 
-# What the paper's "nearly identical" and "marginal" are taken to mean, and its 13 iterations.
-NEARLY, MARGINAL, MOST_ITERATIONS = 0.05, 0.10, 13
-
-BASELINES = ("alternating", "alpha_only", "resource_only")
+# What the paper's "nearly identical" is taken to mean, and its 13 iterations.
+NEARLY, MOST_ITERATIONS = 0.05, 13
 
 Frames = Mapping[str, pd.DataFrame]
 Outcome = tuple[str, str]
+
+
+def _samples(claim: Comparison, frames: Frames) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Place, and the values over seeds of the lower and the higher side, of every comparison."""
+    frame = frames[claim.figure]
+
+    def get(metric: str, method: str) -> pd.DataFrame:
+        return select(frame, metric, method, claim.panel)
+
+    several = len(claim.orders) > 1 and len({order.higher for order in claim.orders}) == 1
+    for order in claim.orders:
+        low, high = (side(get, claim.metric, what) for what in order)
+        low, high = low.align(high, join="inner")
+        for x in low.columns:
+            at = f" at {x:g}" if x else ""
+            yield _place(*order, several) + at, low[x].to_numpy(), high[x].to_numpy()
+
+
+def _place(lower: str | Distance, higher: str | Distance, several: bool) -> str:
+    if isinstance(lower, Distance) and isinstance(higher, Distance):
+        one, other = (what.other.removesuffix("_only") for what in (lower, higher))
+        return f"distance to {one} over distance to {other}"
+    return f"{lower} against {higher}" if several else f"against {higher}"
+
+
+def _compare(claim: Comparison, frames: Frames) -> Outcome:
+    """Whether the lower side of every order is lower at every point."""
+    return _decide({place: effect(low, high) for place, low, high in _samples(claim, frames)})
 
 
 def _decide(effects: Mapping[str, Effect]) -> Outcome:
@@ -42,71 +73,9 @@ def _decide(effects: Mapping[str, Effect]) -> Outcome:
     return verdict, f"{count}worst {place} {worst}{tie}"
 
 
-def _all_lower(
-    frame: pd.DataFrame, metric: str, one: str, others: tuple[str, ...], panel: str | None = None
-) -> dict[str, Effect]:
-    return {
-        f"against {other}" + (f" at {x:g}" if x else ""): e
-        for other in others
-        for x, e in compare(frame, metric, one, other, panel).items()
-    }
-
-
-def _worst(frame: pd.DataFrame, metric: str, worst: str, panel: str | None = None) -> Outcome:
-    """Whether every other method of the figure is below one."""
-    others = [m for m in ("proposed", *BASELINES, "greedy", "random") if m != worst]
-    present = set(frame["method"])
-    return _decide(
-        {
-            f"{one} {place}": e
-            for one in others
-            if one in present
-            for place, e in _all_lower(frame, metric, one, (worst,), panel).items()
-        }
-    )
-
-
 def _at_most(values: np.ndarray, limit: float) -> Outcome:
     top = float(np.max(values))
     return (HOLDS if top <= limit else FAILS), f"largest {top:g}, claimed at most {limit:g}"
-
-
-def a1(frames: Frames) -> Outcome:
-    """Proposed has less energy than edge-only and than local-only training."""
-    return _decide(_all_lower(frames["2"], "energy", "proposed", ("edge_only", "local_only")))
-
-
-def a2(frames: Frames) -> Outcome:
-    """Delay of the proposed is nearer to edge-only than to local-only."""
-    proposed, edge, local = (
-        select(frames["2"], "delay", m)[0.0] for m in ("proposed", "edge_only", "local_only")
-    )
-    near, far = (proposed - edge).abs().to_numpy(), (proposed - local).abs().to_numpy()
-    return _decide({"distance to edge over distance to local": effect(near, far)})
-
-
-def a3(frames: Frames) -> Outcome:
-    """Delay of the proposed is below local-only."""
-    return _decide(_all_lower(frames["2"], "delay", "proposed", ("local_only",)))
-
-
-def b1(frames: Frames) -> Outcome:
-    """Proposed has the least energy at every weight of the energy."""
-    return _decide(_all_lower(frames["3"], "energy", "proposed", BASELINES, "a"))
-
-
-def b2(frames: Frames) -> Outcome:
-    """Alternating is second: above the proposed, below the other two."""
-    f = frames["3"]
-    return _decide(
-        _all_lower(f, "energy", "proposed", ("alternating",), "a")
-        | _all_lower(f, "energy", "alternating", ("alpha_only", "resource_only"), "a")
-    )
-
-
-def b3(frames: Frames) -> Outcome:
-    """α-only has the most energy."""
-    return _worst(frames["3"], "energy", "alpha_only", "a")
 
 
 def b4(frames: Frames) -> Outcome:
@@ -132,29 +101,9 @@ def b5(frames: Frames) -> Outcome:
     return verdict, f"last step, weight {before:g} to {last:g}, {step}"
 
 
-def b6(frames: Frames) -> Outcome:
-    """Proposed has the least delay at every weight of the delay."""
-    return _decide(_all_lower(frames["3"], "delay", "proposed", BASELINES, "b"))
-
-
-def b7(frames: Frames) -> Outcome:
-    """Proposed has less delay than alternating at every weight."""
-    return _decide(_all_lower(frames["3"], "delay", "proposed", ("alternating",), "b"))
-
-
-def b8(frames: Frames) -> Outcome:
-    """α-only has less delay than resource-only at every weight."""
-    return _decide(_all_lower(frames["3"], "delay", "alpha_only", ("resource_only",), "b"))
-
-
-def b9(frames: Frames) -> Outcome:
-    """Proposed has the best (lowest) stability bound at every weight."""
-    return _decide(_all_lower(frames["3"], "stability", "proposed", BASELINES, "c"))
-
-
 def b10(frames: Frames) -> Outcome:
     """Alternating is a little below α-only, and both end nearly alike."""
-    effects = list(compare(frames["3"], "stability", "alternating", "alpha_only", "c").values())
+    effects = [effect(low, high) for _, low, high in _samples(COMPARISONS["B10"], frames)]
     first, last = effects[0], effects[-1]
     near = last.low >= 1 - NEARLY and last.high <= 1 + NEARLY
     if first.verdict == "undecided":
@@ -163,11 +112,6 @@ def b10(frames: Frames) -> Outcome:
         verdict = HOLDS if first.verdict == "lower" and near else FAILS
     tie = " (tie)" if first.verdict == "tie" else ""
     return verdict, f"first {first}{tie}, last {last}; nearly alike: within {NEARLY:.0%}"
-
-
-def b11(frames: Frames) -> Outcome:
-    """Resource-only has the worst stability bound at every weight."""
-    return _worst(frames["3"], "stability", "resource_only", "c")
 
 
 def _counts(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -207,57 +151,30 @@ def c3(frames: Frames) -> Outcome:
     return verdict, f"{text}; rounds up to {rounds.max():g}, CCCP steps up to {steps.max():g}"
 
 
-def d1(frames: Frames) -> Outcome:
-    """Proposed has less energy than greedy at every N."""
-    return _decide(_all_lower(frames["5"], "energy", "proposed", ("greedy",)))
-
-
-def d2(frames: Frames) -> Outcome:
-    """Proposed has less energy than random at every N."""
-    return _decide(_all_lower(frames["5"], "energy", "proposed", ("random",)))
-
-
-def d3(frames: Frames) -> Outcome:
-    """Random has the most energy at every N."""
-    return _worst(frames["5"], "energy", "random")
-
-
 def d4(frames: Frames) -> Outcome:
     """Greedy needs a little more energy than the proposed: more, by at most a tenth, at every N."""
-    effects = compare(frames["5"], "energy", "greedy", "proposed")
+    claim = COMPARISONS["D4"]
+    most = claim.at_most or 0.0
+    effects = {place: effect(high, low) for place, low, high in _samples(claim, frames)}
     verdicts = [
         HOLDS
-        if e.verdict == "higher" and e.high <= 1 + MARGINAL
+        if e.verdict == "higher" and e.high <= 1 + most
         else OPEN
-        if e.high > 1 + TIE_BAND and e.low < 1 + MARGINAL
+        if e.high > 1 + TIE_BAND and e.low < 1 + most
         else FAILS
         for e in effects.values()
     ]
     verdict = FAILS if FAILS in verdicts else OPEN if OPEN in verdicts else HOLDS
-    text = ", ".join(f"N={x:g} ×{e.ratio:.3g}" for x, e in effects.items())
-    return verdict, f"{text}; marginal: at most {MARGINAL:.0%} more"
+    places = (place.rpartition(" ")[2] for place in effects)
+    text = ", ".join(f"N={x} ×{e.ratio:.3g}" for x, e in zip(places, effects.values(), strict=True))
+    return verdict, f"{text}; marginal: at most {most:.0%} more"
 
 
-def d5(frames: Frames) -> Outcome:
-    """Proposed has the least delay at every N."""
-    return _decide(_all_lower(frames["5"], "delay", "proposed", ("greedy", "random")))
-
-
-def d6(frames: Frames) -> Outcome:
-    """Random has the most delay at every N."""
-    return _worst(frames["5"], "delay", "random")
-
-
-def d7(frames: Frames) -> Outcome:
-    """Greedy's fullest server is fuller than chance makes it, at every N."""
-    return _decide(_all_lower(frames["5"], "largest_load", "random", ("greedy",)))
-
-
-def _together(*checks: Callable[[Frames], Outcome]) -> Callable[[Frames], Outcome]:
+def _together(names: tuple[str, ...]) -> Callable[[Frames], Outcome]:
     """All of several claims: fails with any, holds with all."""
 
     def check(frames: Frames) -> Outcome:
-        outcomes = {c.__name__.upper(): c(frames)[0] for c in checks}
+        outcomes = {name: CHECKS[name](frames)[0] for name in names}
         found = outcomes.values()
         verdict = FAILS if FAILS in found else OPEN if OPEN in found else HOLDS
         return verdict, ", ".join(f"{name} {v}" for name, v in outcomes.items())
@@ -265,36 +182,10 @@ def _together(*checks: Callable[[Frames], Outcome]) -> Callable[[Frames], Outcom
     return check
 
 
-CHECKS: dict[str, Callable[[Frames], Outcome]] = {
-    check.__name__.upper(): check
-    for check in (
-        a1,
-        a2,
-        a3,
-        b1,
-        b2,
-        b3,
-        b4,
-        b5,
-        b6,
-        b7,
-        b8,
-        b9,
-        b10,
-        b11,
-        c1,
-        c2,
-        c3,
-        d1,
-        d2,
-        d3,
-        d4,
-        d5,
-        d6,
-        d7,
-    )
-} | {
-    "E1": _together(a1, b1, d1, d2),
-    "E2": _together(a3, b6, d5),
-    "E3": _together(b9),
-}
+_SHAPES = {f.__name__.upper(): f for f in (b4, b5, b10, c1, c2, c3, d4)}
+_ORDERS = {name: partial(_compare, claim) for name, claim in COMPARISONS.items()}
+_ALL = {name: _together(parts) for name, (_, parts) in SUMMARIES.items()}
+# In the order of the ledger: by figure, then by number.
+CHECKS: dict[str, Callable[[Frames], Outcome]] = dict(
+    sorted((_ORDERS | _SHAPES | _ALL).items(), key=lambda item: (item[0][0], int(item[0][1:])))
+)

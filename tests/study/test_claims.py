@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mecllm.errors import ScenarioError
 from mecllm.study import ledgers as claims, settings as regimes
-from mecllm.study.checks import CHECKS, FAILS, HOLDS, OPEN
+from mecllm.study.checks import CHECKS, FAILS, HOLDS, OPEN, _compare
+from mecllm.study.claims import COMPARISONS, SUMMARIES, Order, margin
 from mecllm.study.html import ledger_table, verdict_table
 from mecllm.study.ledgers import ONLY_IF, VERDICTS, differences, ledger, results, verdict_counts
 from mecllm.system.scenario import TRACKS
@@ -75,17 +79,11 @@ def test_flipping_the_sign_of_the_data_is_noticed(tables, track) -> None:
 
 @pytest.mark.parametrize("prefix", ["A", "B", "D"])
 def test_flipping_a_check_fails_the_ledger(tables, prefix, monkeypatch) -> None:
-    from mecllm.study import checks
-
-    original = checks._all_lower
-
-    def other_way(frame, metric, one, others, panel=None):
-        found = {}
-        for other in others:
-            found |= original(frame, metric, other, (one,), panel)
-        return found
-
-    monkeypatch.setattr(checks, "_all_lower", other_way)
+    for name, claim in COMPARISONS.items():
+        orders = tuple(Order(order.higher, order.lower) for order in claim.orders)
+        other_way = partial(_compare, replace(claim, orders=orders))
+        if isinstance(CHECKS[name], partial):  # the others look at a shape as well
+            monkeypatch.setitem(CHECKS, name, other_way)
     wrong = [line for track in TRACKS for line in differences(track, tables[track])]
     assert any(line.startswith(prefix) for line in wrong)
 
@@ -164,3 +162,42 @@ def test_a_setting_is_decided_again(monkeypatch) -> None:
     kept = regimes.stored_settings().merge(again, on=["setting", "claim"], suffixes=("", "_again"))
     assert len(kept) == 3
     assert (kept["verdict"] == kept["verdict_again"]).all()
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_margin_is_positive_where_a_claim_holds_and_negative_where_it_fails(name) -> None:
+    claim = COMPARISONS[name]
+
+    def get_from(order):
+        """Methods in an order, each 5 % above the one before."""
+        values = {method: 1.05**place for place, method in enumerate(order)}
+        return lambda metric, method: pd.Series([values[method]])
+
+    rising = {
+        "A2": ["proposed", "edge_only", "local_only"],
+        "B2": ["proposed", "alternating", "alpha_only", "resource_only"],
+    }
+    lower = [order.lower for order in claim.orders]
+    higher = [order.higher for order in claim.orders]
+    methods = rising.get(name, list(dict.fromkeys([*lower, *higher])))
+    assert margin(claim, get_from(methods)).item() > 0.01
+    falling = {"A2": ["proposed", "local_only", "edge_only"]}.get(name, methods[::-1])
+    assert margin(claim, get_from(falling)).item() < -0.01
+
+
+def test_margin_calls_equal_methods_a_tie_and_knows_the_most() -> None:
+    for claim in COMPARISONS.values():
+        assert margin(claim, lambda metric, method: pd.Series([3.0])).item() == 0
+
+    def energy(greedy):
+        return lambda metric, method: pd.Series([greedy if method == "greedy" else 1.0])
+
+    found = [margin(COMPARISONS["D4"], energy(value)).item() for value in (0.9, 1.04, 1.2)]
+    assert found == pytest.approx([-0.1, 0.04, -0.1])
+
+
+def test_every_simulation_claim_has_one_definition() -> None:
+    assert set(COMPARISONS) | set(SUMMARIES) <= set(CHECKS)
+    named = {part for _, parts in SUMMARIES.values() for part in parts}
+    assert named <= set(COMPARISONS)
+    assert {claim.figure for claim in COMPARISONS.values()} == {"2", "3", "5"}
