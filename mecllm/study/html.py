@@ -1,11 +1,12 @@
-"""Claims as HTML tables for the pages of the book."""
+"""Claims, equations and errata as HTML tables for the pages of the book."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from html import escape
 
-from mecllm.study.ledgers import VERDICTS, decide, ledger, results
+from mecllm.study.ledgers import VERDICTS, Equation, Erratum, decide, ledger, results
 from mecllm.system.scenario import TRACKS
 
 
@@ -42,14 +43,37 @@ def ledger_table() -> str:
             reason = "<br>".join(escape(part) for part in (claim.reason, *parts) if part)
         else:
             reason = escape(claim.reason)
-        page, _, anchor = claim.evidence.partition("#")
-        link = f'<a href="{page}.html#{anchor}">{escape(page)}</a>'
         says = [escape(claim.where), escape(claim.statement)]
-        cells = [claim.id, *says, claim.overall, reason, link]
+        cells = [claim.id, *says, claim.overall, reason, _link(claim.evidence)]
         name = f'id="claim-{claim.id.lower()}" data-verdict="{claim.overall}"'
         rows.append(_row(cells, name))
     head = ["", "Where", "The paper", "Verdict", "Why, with numbers", "Evidence"]
     return FILTER + _table("ledger", head, rows)
+
+
+def entry_table(entries: Sequence[Equation] | Sequence[Erratum], identity: str) -> str:
+    """HTML table of equations or errata; each row has an id, so that other pages can point at it.
+
+    Parameters
+    ----------
+    entries : sequence of Equation or Erratum
+    identity : str
+        What the ids start with.
+    """
+    keys = [field.name for field in fields(entries[0])]
+    rows = []
+    for entry in entries:
+        values = {key: str(getattr(entry, key)) for key in keys}
+        cells = [_link(v) if key == "evidence" else escape(v) for key, v in values.items()]
+        anchor = f"{identity}-{values[keys[0]]}".lower().replace(".", "-")
+        rows.append(_row(cells, f'id="{escape(anchor)}"'))
+    return _table("ledger", keys, rows)
+
+
+def _link(evidence: str) -> str:
+    """HTML of an evidence: a link for `chapter#label`, plain code for a test."""
+    page, mark, label = map(escape, evidence.partition("#"))
+    return f'<a href="{page}.html#{label}">{page}</a>' if mark else f"<code>{page}</code>"
 
 
 def _row(cells: Iterable[str], attributes: str = "") -> str:
@@ -58,6 +82,6 @@ def _row(cells: Iterable[str], attributes: str = "") -> str:
 
 
 def _table(kind: str, head: list[str], rows: list[str]) -> str:
-    top = "".join(f"<th>{cell}</th>" for cell in head)
+    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     lines = [f'<table class="{kind}">', f"<thead><tr>{top}</tr></thead>", "<tbody>", *rows]
     return "\n".join([*lines, "</tbody></table>"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -235,30 +234,3 @@ def _entry(kind: type[Any], file: str, row: dict[str, Any]) -> Any:
     if unknown:
         raise ScenarioError(file, f"{row[keys[0]]}", sorted(map(str, unknown)), ", ".join(keys))
     return kind(**row)
-
-
-def evidence_link(evidence: str) -> str:
-    """HTML of an evidence: a link for `chapter#label`, plain code for a test."""
-    page, mark, label = evidence.partition("#")
-    if not mark:
-        return f"<code>{html.escape(evidence)}</code>"
-    return f'<a href="{html.escape(page)}.html#{html.escape(label)}">{html.escape(page)}</a>'
-
-
-def table_html(rows: list[Any], identity: str) -> str:
-    """HTML table of entries; each row has an id, so that other pages can point at it."""
-    keys = [field.name for field in fields(rows[0])]
-    head = "".join(f'<th scope="col">{html.escape(key)}</th>' for key in keys)
-    body = []
-    for row in rows:
-        values = [str(getattr(row, key)) for key in keys]
-        cells = "".join(
-            f"<td>{evidence_link(value) if key == 'evidence' else html.escape(value)}</td>"
-            for key, value in zip(keys, values, strict=True)
-        )
-        anchor = f"{identity}-{values[0]}".lower().replace(".", "-")
-        body.append(f'<tr id="{html.escape(anchor)}">{cells}</tr>')
-    return (
-        f'<table class="ledger"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>"
-    )
