@@ -11,29 +11,21 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.system.scenario": ("Scenario", "TRACKS", "flops_per_layer"),
-        "mecllm.system.network": ("Network", "PER_USER"),
-        "mecllm.methods": ("solve", "METHODS"),
+        "mecllm.system.scenario": "Scenario TRACKS flops_per_layer",
+        "mecllm.system.network": "Network PER_USER",
+        "mecllm.methods": "solve METHODS",
         "mecllm.system.model": (
-            "Decision",
-            "evaluate",
-            "computation_delay",
-            "computation_energy",
-            "edge_layer_cost",
-            "local_layer_cost",
-            "reference_decision",
-            "server_load",
-            "stability_bound",
-            "stability_terms",
-            "transmission_rate",
+            "Decision evaluate computation_delay computation_energy edge_layer_cost "
+            "local_layer_cost reference_decision server_load stability_bound "
+            "stability_terms transmission_rate"
         ),
-        "mecllm.certified.certificate": ("verify",),
-        "mecllm.errors": ("ScenarioError", "SolverError"),
-        "mecllm.allocation": ("allocate", "Uplink", "Work"),
-        "mecllm.system.association": ("fill_empty", "greedy", "random_association"),
-        "mecllm.system.constraints": ("feasibility",),
-        "mecllm.system.parameters": ("Law", "hardware"),
-        "mecllm.system.stability": ("paper_bound", "sharp_bound"),
-        "mecllm.system.files": ("data_path",),
+        "mecllm.certified.certificate": "verify",
+        "mecllm.errors": "ScenarioError SolverError",
+        "mecllm.allocation": "allocate Uplink Work",
+        "mecllm.system.association": "fill_empty greedy random_association",
+        "mecllm.system.constraints": "feasibility",
+        "mecllm.system.parameters": "Law hardware",
+        "mecllm.system.stability": "paper_bound sharp_bound",
+        "mecllm.system.files": "data_path",
     },
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def attach(
-    package: str, homes: Mapping[str, tuple[str, ...]]
+    package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a package (PEP 562).
 
@@ -19,9 +19,9 @@ def attach(
     package : str
         Its `__name__`.
     homes : mapping
-        Module → names that live in it, in reading order.
+        Module → names that live in it, in reading order, with spaces between.
     """
-    home = {name: module for module, names in homes.items() for name in names}
+    home = {name: module for module, names in homes.items() for name in names.split()}
 
     def get(name: str) -> Any:
         if name not in home:

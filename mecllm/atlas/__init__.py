@@ -5,34 +5,11 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.atlas.space": (
-            "Sweep",
-            "Interval",
-        ),
-        "mecllm.atlas.rows": (
-            "STAND_INS",
-            "Task",
-            "Outcome",
-            "measure",
-        ),
-        "mecllm.atlas.engine": (
-            "run",
-            "export",
-            "Summary",
-        ),
-        "mecllm.atlas.results": (
-            "Results",
-            "STATEMENTS",
-            "shares",
-        ),
-        "mecllm.atlas.indices": (
-            "ranks",
-            "sobol_indices",
-        ),
-        "mecllm.atlas.flips": (
-            "coordinates",
-            "nearest_flip",
-            "threshold",
-        ),
+        "mecllm.atlas.space": "Sweep Interval",
+        "mecllm.atlas.rows": "STAND_INS Task Outcome measure",
+        "mecllm.atlas.engine": "run export Summary",
+        "mecllm.atlas.results": "Results STATEMENTS shares",
+        "mecllm.atlas.indices": "ranks sobol_indices",
+        "mecllm.atlas.flips": "coordinates nearest_flip threshold",
     },
 )

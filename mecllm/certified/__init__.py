@@ -5,14 +5,11 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.certified.pairs": (
-            "PairCosts",
-            "Prices",
-        ),
-        "mecllm.certified.dual": ("lower_bound",),
-        "mecllm.certified.prices": ("dual_prices",),
-        "mecllm.certified.headcount": ("refined_bound",),
-        "mecllm.certified.pricing": ("priced",),
-        "mecllm.certified.certificate": ("verify",),
+        "mecllm.certified.pairs": "PairCosts Prices",
+        "mecllm.certified.dual": "lower_bound",
+        "mecllm.certified.prices": "dual_prices",
+        "mecllm.certified.headcount": "refined_bound",
+        "mecllm.certified.pricing": "priced",
+        "mecllm.certified.certificate": "verify",
     },
 )

@@ -5,31 +5,12 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.paper.surrogate_k": (
-            "auxiliary",
-            "gradient",
-            "surrogate",
-        ),
-        "mecllm.paper.p4_cvxpy": ("SurrogateProblem",),
-        "mecllm.paper.p4_newton": ("SeparableProblem",),
-        "mecllm.paper.fractional": (
-            "fractional_programming",
-            "round_layers",
-        ),
-        "mecllm.paper.offers": (
-            "OFFERS",
-            "pair_costs",
-        ),
-        "mecllm.paper.concave_convex": (
-            "Polytope",
-            "cccp",
-            "indicator",
-            "penalised",
-            "violation",
-        ),
-        "mecllm.paper.algorithm": (
-            "two_step",
-            "chi_step",
-        ),
+        "mecllm.paper.surrogate_k": "auxiliary gradient surrogate",
+        "mecllm.paper.p4_cvxpy": "SurrogateProblem",
+        "mecllm.paper.p4_newton": "SeparableProblem",
+        "mecllm.paper.fractional": "fractional_programming round_layers",
+        "mecllm.paper.offers": "OFFERS pair_costs",
+        "mecllm.paper.concave_convex": "Polytope cccp indicator penalised violation",
+        "mecllm.paper.algorithm": "two_step chi_step",
     },
 )

@@ -5,45 +5,14 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.pictures.style": (
-            "COLORS",
-            "PALETTE",
-            "SERIES",
-            "label_line",
-            "panels",
-            "use_style",
-        ),
+        "mecllm.pictures.style": "COLORS PALETTE SERIES label_line panels use_style",
         "mecllm.pictures.paper": (
-            "APPROACHES",
-            "WEIGHTING_METHODS",
-            "components",
-            "figure_2",
-            "figure_3",
-            "figure_4",
-            "figure_5",
-            "fronts",
+            "APPROACHES WEIGHTING_METHODS components figure_2 figure_3 figure_4 figure_5 fronts"
         ),
-        "mecllm.pictures.atlas": (
-            "KAPPA_MAP",
-            "LOAD_MAP",
-            "draw_indices",
-            "draw_map",
-            "draw_shares",
-        ),
-        "mecllm.pictures.atlas_page": ("interactive",),
-        "mecllm.pictures.explorer": (
-            "SLIDERS",
-            "page",
-        ),
-        "mecllm.pictures.javascript": (
-            "function",
-            "user_expressions",
-        ),
-        "mecllm.pictures.typical": (
-            "options",
-            "presets",
-            "splits",
-            "typical_network",
-        ),
+        "mecllm.pictures.atlas": "KAPPA_MAP LOAD_MAP draw_indices draw_map draw_shares",
+        "mecllm.pictures.atlas_page": "interactive",
+        "mecllm.pictures.explorer": "SLIDERS page",
+        "mecllm.pictures.javascript": "function user_expressions",
+        "mecllm.pictures.typical": "options presets splits typical_network",
     },
 )

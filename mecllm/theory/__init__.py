@@ -5,37 +5,11 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.theory.fractional": (
-            "DERIVED",
-            "LITERAL",
-            "Pair",
-            "REPAIRED",
-            "User",
-            "agree",
-            "mismatches",
-            "snr",
-        ),
-        "mecllm.theory.derive_run": (
-            "arguments",
-            "track_of",
-        ),
-        "mecllm.theory.printed": ("PRINTED",),
-        "mecllm.theory.lemma1": (
-            "exact_penalty",
-            "vertices",
-        ),
-        "mecllm.theory.learners": (
-            "LOSSES",
-            "Learner",
-            "fit",
-            "freeze",
-            "labelled",
-            "lipschitz",
-            "unit_samples",
-        ),
-        "mecllm.theory.definition1": (
-            "expected_stability",
-            "replace_one",
-        ),
+        "mecllm.theory.fractional": "DERIVED LITERAL Pair REPAIRED User agree mismatches snr",
+        "mecllm.theory.derive_run": "arguments track_of",
+        "mecllm.theory.printed": "PRINTED",
+        "mecllm.theory.lemma1": "exact_penalty vertices",
+        "mecllm.theory.learners": "LOSSES Learner fit freeze labelled lipschitz unit_samples",
+        "mecllm.theory.definition1": "expected_stability replace_one",
     },
 )
