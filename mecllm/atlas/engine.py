@@ -77,7 +77,7 @@ def run(
         values = sweep.values(task.track, coordinates[task.point])
         return sweep.scenarios[task.track], values, task.seed, task.method
 
-    with opened(sweep, path) as store:
+    with _opened(sweep, path) as store:
         pending = store.pending(tasks)
         found = len(tasks) - len(pending)
         progress(found, len(tasks))
@@ -93,7 +93,7 @@ def run(
     return Summary(len(tasks), found, added, failed)
 
 
-def opened(sweep: Sweep, path: str | Path) -> Store[Task, Outcome]:
+def _opened(sweep: Sweep, path: str | Path) -> Store[Task, Outcome]:
     """Open the file of a sweep; raises as `Store` does."""
     return Store(path, sweep.identity(), Task, Outcome)
 
@@ -104,7 +104,7 @@ def export(sweep: Sweep, path: str | Path, target: str | Path) -> int:
     Six digits are kept. A file with the same rows gives the same bytes. Returns the number of rows.
     """
     destination = Path(target)
-    with opened(sweep, path) as store:
+    with _opened(sweep, path) as store:
         rows = list(store.rows())
     coordinates = sweep.coordinates(1 + max((task.point for task, _ in rows), default=0))
     text = io.StringIO()

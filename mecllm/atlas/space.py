@@ -19,7 +19,7 @@ from mecllm.system.parameters import Law
 from mecllm.system.scenario import Scenario
 
 # An interval of positive numbers wider than this is explored on a logarithmic scale.
-DECADE = 10.0
+_DECADE = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Interval:
     @property
     def law(self) -> str:
         """`"log-uniform"` where the interval spans more than a decade, else `"uniform"`."""
-        wide = self.low > 0 and self.high / self.low > DECADE
+        wide = self.low > 0 and self.high / self.low > _DECADE
         return "log-uniform" if wide else "uniform"
 
     def value(self, unit: float) -> float:

@@ -17,13 +17,13 @@ from mecllm.system.arrays import Array
 
 # Never, sometimes, always: dark ends that stay apart in grey, a light middle.
 COLORS = ("#D55E00", "#F2EFE9", "#0072B2")
-SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
-INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
+_SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
+_INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
 # Cells a side of a map, and steps along a constant: a cell of 4,096 points then holds sixteen or
 # more where the map is uniform.
-CELLS, STEPS = 14, 12
+_CELLS, STEPS = 14, 12
 # Indices below this are left out of the picture's text: they round to 0.0.
-LEAST_WRITTEN = 0.05
+_LEAST_WRITTEN = 0.05
 # Maps: name → (x, y) with the labels of their axes.
 KAPPA_MAP, LOAD_MAP = "κ₂/κ₁ × device FLOP per cycle", "users per server × bandwidth"
 MAPS = {
@@ -63,12 +63,12 @@ def map_ends(results: Results, track: str, name: str) -> tuple[Array, Array]:
     if name == KAPPA_MAP:
         device, user = table["user_flops_per_cycle"], table["user_kappa_W_per_Hz3"]
         server = table["server_kappa_W_per_Hz3"]
-        x = np.geomspace(device.low, device.high, CELLS + 1)
-        y = np.geomspace(server.low / user.high, server.high / user.low, CELLS + 1)
+        x = np.geomspace(device.low, device.high, _CELLS + 1)
+        y = np.geomspace(server.low / user.high, server.high / user.low, _CELLS + 1)
     else:
         users, servers = table["users"], results.sweep.scenarios[track].servers
-        x = np.linspace(users.low / servers, users.high / servers, CELLS + 1)
-        y = np.linspace(table["bandwidth_MHz"].low, table["bandwidth_MHz"].high, CELLS + 1)
+        x = np.linspace(users.low / servers, users.high / servers, _CELLS + 1)
+        y = np.linspace(table["bandwidth_MHz"].low, table["bandwidth_MHz"].high, _CELLS + 1)
     # Rounding in a stored table must not lose the outermost points.
     for ends in (x, y):
         ends[0], ends[-1] = ends[0] * (1 - 1e-5), ends[-1] * (1 + 1e-5)
@@ -82,7 +82,7 @@ def draw_map(
     x, y = map_ends(results, track, name)
     points = quantities(results, track)[quantity].to_numpy()
     z = cells(points, *map_axes(results, track, name), (x, y))
-    colors = INTERIOR if quantity == "interior" else SHARES
+    colors = _INTERIOR if quantity == "interior" else _SHARES
     mesh = axis.pcolormesh(x, y, z, cmap=colors, vmin=0, vmax=1, rasterized=True)
     axis.grid(False)
     axis.set_xlabel(MAPS[name][0])
@@ -121,13 +121,13 @@ def draw_shares(axis: Axes, table: pd.DataFrame, names: bool = True) -> None:
 
 def draw_indices(axis: Axes, table: pd.DataFrame, labels: dict[str, str]) -> Any:
     """Draw indices, constants in rows and responses in columns, with the larger ones written."""
-    mesh = axis.imshow(table.to_numpy(), cmap=INTERIOR, vmin=0, vmax=1, aspect="auto")
+    mesh = axis.imshow(table.to_numpy(), cmap=_INTERIOR, vmin=0, vmax=1, aspect="auto")
     axis.set_xticks(range(table.shape[1]), table.columns)
     axis.set_yticks(range(table.shape[0]), [labels[key] for key in table.index])
     axis.grid(False)
     axis.tick_params(length=0)
     for (row, column), value in np.ndenumerate(table.to_numpy()):
-        if value < LEAST_WRITTEN:
+        if value < _LEAST_WRITTEN:
             continue
         ink = "white" if value > 0.6 else "black"
         text = f"{value:.1f}"[1:] if value < 0.95 else "1"

@@ -23,7 +23,7 @@ from mecllm.pictures.atlas import (
 from mecllm.system.arrays import Array
 
 # Where the built page keeps plotly.js; see book/_ext/offline_plotly.py.
-SCRIPT = "_static/plotly/plotly.min.js"
+_SCRIPT = "_static/plotly/plotly.min.js"
 
 
 def interactive(results: Results, labels: dict[str, str]) -> str:
@@ -79,7 +79,7 @@ def interactive(results: Results, labels: dict[str, str]) -> str:
         data["tracks"][track] = entry
     data["maps"], data["colors"] = {k: list(v) for k, v in MAPS.items()}, list(COLORS)
     content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return _PAGE.replace("@SCRIPT@", SCRIPT).replace("@DATA@", content)
+    return _PAGE.replace("@SCRIPT@", _SCRIPT).replace("@DATA@", content)
 
 
 def _steps(interval: Interval) -> list[float]:

@@ -24,7 +24,7 @@ from mecllm.system.scenario import TRACKS, Scenario
 HERE: IntArray = np.zeros(1, dtype=np.int64)
 # Gain, noise density and κ1 come from powers, whose last digit differs between machines; so many
 # digits are kept, more than the models of either deserve.
-DIGITS = 4
+_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _alone(track: str) -> Network:
 
 
 def _digits(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def splits(network: Network) -> tuple[Decision, Array]:

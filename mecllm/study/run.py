@@ -21,7 +21,7 @@ from mecllm.system.files import data_path, fingerprint, write_whole
 from mecllm.system.scenario import TRACKS, Scenario
 
 Study = Callable[[Scenario, int], list[Record]]
-Row = tuple[object, ...]
+_Row = tuple[object, ...]
 
 
 def run(
@@ -91,7 +91,7 @@ class _Rows(NamedTuple):
     rows: str
 
 
-def _one(study: Study, scenario: Scenario, seed: int) -> list[Row]:
+def _one(study: Study, scenario: Scenario, seed: int) -> list[_Row]:
     return [tuple(record) for record in study(scenario, seed)]
 
 

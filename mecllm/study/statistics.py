@@ -13,7 +13,7 @@ from mecllm.errors import ScenarioError
 # change of 1e-4 a step and so up to some 1e-3 of the objective, and more of a single term of it,
 # away from its limit; a difference of less than one per cent says nothing about the methods.
 TIE_BAND = 0.01
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _student(freedom: int) -> float:
     """Quantile of Student's distribution that bounds the two-sided interval."""
     from scipy.special import stdtrit  # imported late, and not scipy.stats, which takes seconds
 
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    return float(stdtrit(freedom, (1 + _CONFIDENCE) / 2))
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:

@@ -41,7 +41,7 @@ from mecllm.theory.fractional import (
 OWN_SERVER = (1,)
 
 #: Decimal digits of derived values; signal-to-noise ratios of 1e-6 cancel up to twelve of them.
-DIGITS = 40
+_DIGITS = 40
 
 
 def arguments(
@@ -95,7 +95,7 @@ def evaluate(expression: Expr, values: dict[Symbol, Array]) -> Array:
 
     compiled, symbols = _compile(expression)
     columns = np.broadcast_arrays(*(values[symbol] for symbol in symbols))
-    with mp.workdps(DIGITS):
+    with mp.workdps(_DIGITS):
         rows = zip(*(column.ravel() for column in columns), strict=True)
         flat = [float(compiled(*map(mp.mpf, row))) for row in rows]
     return np.reshape(flat, columns[0].shape)
@@ -113,7 +113,7 @@ def track_of(network: Network) -> Track:
     return Track(delay=flags.transmission_delay, sharp=flags.stability_bound == "sharp")
 
 
-def derived_values(network: Network, decision: Decision) -> dict[str, Array]:
+def _derived_values(network: Network, decision: Decision) -> dict[str, Array]:
     """Values of the derived equations at a decision, keyed by the paper's number.
 
     The auxiliaries in (13) and (17)-(21) are those that are optimal at the reference point, so
@@ -141,7 +141,7 @@ def derived_values(network: Network, decision: Decision) -> dict[str, Array]:
     return values
 
 
-def run_values(network: Network, decision: Decision) -> dict[str, Array]:
+def _run_values(network: Network, decision: Decision) -> dict[str, Array]:
     """Compute the same equations by the functions that `mecllm` ships."""
     m = decision.association
     elsewhere = run.auxiliary(network, model.reference_decision(network, m))
@@ -169,7 +169,7 @@ def run_values(network: Network, decision: Decision) -> dict[str, Array]:
 
 def differences(network: Network, decision: Decision) -> dict[str, float]:
     """Largest |run - derived| of each equation, relative to its largest derived value."""
-    derived, computed = derived_values(network, decision), run_values(network, decision)
+    derived, computed = _derived_values(network, decision), _run_values(network, decision)
     return {
         number: float(np.max(np.abs(computed[number] - value)) / np.max(np.abs(value)))
         for number, value in derived.items()

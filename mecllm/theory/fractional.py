@@ -180,14 +180,14 @@ def variables(n: int, m: int) -> dict[str, Symbol]:
     }
 
 
-def derived(n: int = 1, m: int = 1, servers: tuple[int, ...] = SERVERS) -> dict[str, Expr]:
+def _derived(n: int = 1, m: int = 1) -> dict[str, Expr]:
     """Equations (12)-(32) of user n at server m, keyed by the paper's number.
 
     An identity between two sides, (16) and (32a)-(32e), is stored as its left side; ``printed``
     holds the right side. ``z#``, ``v#``, ``q#`` are the auxiliaries that the text assigns.
     """
-    cost, bound = objective(n, servers), objective(n, servers, surrogate=True)
-    best = auxiliaries(n, servers)
+    cost, bound = objective(n), objective(n, surrogate=True)
+    best = auxiliaries(n)
     user, pair = User.of(n), Pair.of(n, m)
     result = {
         "12": cost,
@@ -225,11 +225,11 @@ def mismatches(printed: Mapping[str, Expr], derived: Mapping[str, Expr]) -> list
     return [number for number in printed if not agree(printed[number], derived[number])]
 
 
-#: `derived()`, derived when it is first asked for.
+#: Derived when it is first asked for.
 DERIVED: dict[str, Expr]
 
 
 def __getattr__(name: str) -> dict[str, Expr]:
     if name != "DERIVED":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals().setdefault(name, derived())
+    return globals().setdefault(name, _derived())

@@ -19,7 +19,7 @@ from mecllm.system.arrays import require
 Array = NDArray[np.float64]
 
 #: Width of the quadratic piece of the smoothed hinge; its slope stays in [-1, 0].
-HINGE_WIDTH = 0.5
+_HINGE_WIDTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def _huber(t: Array) -> Array:
 
 
 def _hinge(t: Array) -> Array:
-    quadratic = np.maximum(1 - t, 0.0) ** 2 / (2 * HINGE_WIDTH)
-    return np.where(t < 1 - HINGE_WIDTH, 1 - t - HINGE_WIDTH / 2, quadratic)
+    quadratic = np.maximum(1 - t, 0.0) ** 2 / (2 * _HINGE_WIDTH)
+    return np.where(t < 1 - _HINGE_WIDTH, 1 - t - _HINGE_WIDTH / 2, quadratic)
 
 
 LOSSES = {
@@ -51,7 +51,7 @@ LOSSES = {
     "logistic": Loss(lambda t: np.logaddexp(0.0, -t), _logistic_slope, 0.25),
     "huber": Loss(_huber, lambda t: np.clip(t, -1.0, 1.0), 1.0),
     "smoothed hinge": Loss(
-        _hinge, lambda t: np.clip((t - 1) / HINGE_WIDTH, -1.0, 0.0), 1 / HINGE_WIDTH
+        _hinge, lambda t: np.clip((t - 1) / _HINGE_WIDTH, -1.0, 0.0), 1 / _HINGE_WIDTH
     ),
 }
 

@@ -18,7 +18,7 @@ SHARE = Symbol("alpha", positive=True)
 SAMPLES = Symbol("k", positive=True)
 LIPSCHITZ = Symbol("L", positive=True)
 CURVATURE = Symbol("mu", nonnegative=True)
-DISTANCE = Symbol("D", positive=True)
+_DISTANCE = Symbol("D", positive=True)
 MULTIPLIER = Symbol("lambda", positive=True)
 
 Law = Mapping[tuple[int, ...], Expr]
@@ -119,9 +119,9 @@ def distance_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
 
     Each minimiser gives (1 - α + μ/2)D², (A.11); the losses give at most 2LD/k, (A.13), (A.14).
     """
-    below = minimisers * (1 - SHARE + curvature / 2) * DISTANCE**2
-    above = 2 * LIPSCHITZ * DISTANCE / SAMPLES
-    return sp.factor(sp.solve(sp.Eq(below, above), DISTANCE)[0])
+    below = minimisers * (1 - SHARE + curvature / 2) * _DISTANCE**2
+    above = 2 * LIPSCHITZ * _DISTANCE / SAMPLES
+    return sp.factor(sp.solve(sp.Eq(below, above), _DISTANCE)[0])
 
 
 def loss_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
@@ -130,13 +130,13 @@ def loss_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
 
 
 @cache
-def paper_bound() -> Expr:
+def _paper_bound() -> Expr:
     """Return the bound (10) of the paper, `PAPER_BOUND`."""
     return loss_bound(1, sp.Integer(0))
 
 
 @cache
-def sharp_bound() -> Expr:
+def _sharp_bound() -> Expr:
     """Return the bound from strong convexity at both minimisers, `SHARP_BOUND`."""
     return loss_bound(2)
 
@@ -146,7 +146,7 @@ def with_pull(factor: Expr) -> Expr:
 
     1/k gives the learner with the *sum* of losses of (A.1); λ gives (A.2) at multiplier λ.
     """
-    return sp.factor(sharp_bound().subs(SHARE, 1 - factor * (1 - SHARE)))
+    return sp.factor(_sharp_bound().subs(SHARE, 1 - factor * (1 - SHARE)))
 
 
 def largest_diameter() -> Expr:
@@ -155,7 +155,7 @@ def largest_diameter() -> Expr:
     μD² <= (∇ℓ(u) - ∇ℓ(v))·(u - v) <= 2LD.
     """
     mu = Symbol("mu", positive=True)
-    return sp.solve(sp.Eq(mu * DISTANCE**2, 2 * LIPSCHITZ * DISTANCE), DISTANCE)[0]
+    return sp.solve(sp.Eq(mu * _DISTANCE**2, 2 * LIPSCHITZ * _DISTANCE), _DISTANCE)[0]
 
 
 # --- Instances ----------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def curved_instance() -> dict[str, Expr]:
     loss = slope * w + CURVATURE / 2 * w**2
     change = sp.factor(loss.subs(w, after) - loss.subs(w, before))
     lipschitz = slope + CURVATURE * after
-    ratio = sp.factor(change / sharp_bound().subs(LIPSCHITZ, lipschitz))
+    ratio = sp.factor(change / _sharp_bound().subs(LIPSCHITZ, lipschitz))
     return {"after": after, "change": change, "lipschitz": lipschitz, "ratio": ratio}
 
 
@@ -218,15 +218,15 @@ def boundary_instance() -> dict[str, Expr]:
 # --- Printed and derived, side by side ----------------------------------------------------------
 
 
-def printed() -> dict[str, Expr]:
+def _printed() -> dict[str, Expr]:
     """Formulas of Appendix A as the paper prints them, transcribed by hand (ξ = 3 for (A.5))."""
     pull = sum(g**2 for g in gaps(3))
     return {
         "A.5 middle": pull * 3 * (1 - SHARE),
         "A.5 last": pull * (1 - SHARE),
         "A.9": 1 - SHARE,
-        "A.11": (1 - SHARE) * DISTANCE**2,
-        "A.15": 2 * LIPSCHITZ * DISTANCE / SAMPLES,
+        "A.11": (1 - SHARE) * _DISTANCE**2,
+        "A.15": 2 * LIPSCHITZ * _DISTANCE / SAMPLES,
         "A.16": 2 * LIPSCHITZ / ((1 - SHARE) * SAMPLES),
         "A.17": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
         "A.18": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
@@ -234,19 +234,19 @@ def printed() -> dict[str, Expr]:
     }
 
 
-def derived() -> dict[str, Expr]:
+def _derived() -> dict[str, Expr]:
     """Derive the same quantities; they are the printed ones but for the middle line of (A.5)."""
     masks = independent_masks(3)
     return {
         "A.5 middle": expected_penalty(masks),
         "A.5 last": expected_penalty(masks),
         "A.9": curvature_gap(2).subs(CURVATURE, 0),
-        "A.11": curvature_gap(2).subs(CURVATURE, 0) * DISTANCE**2,
-        "A.15": LIPSCHITZ * DISTANCE / SAMPLES + LIPSCHITZ * DISTANCE / SAMPLES,
+        "A.11": curvature_gap(2).subs(CURVATURE, 0) * _DISTANCE**2,
+        "A.15": LIPSCHITZ * _DISTANCE / SAMPLES + LIPSCHITZ * _DISTANCE / SAMPLES,
         "A.16": distance_bound(1, sp.Integer(0)),
-        "A.17": paper_bound(),
-        "A.18": paper_bound(),
-        "10": paper_bound(),
+        "A.17": _paper_bound(),
+        "A.18": _paper_bound(),
+        "10": _paper_bound(),
     }
 
 
@@ -257,10 +257,10 @@ PRINTED: dict[str, Expr]
 DERIVED: dict[str, Expr]
 
 _MAKERS: dict[str, Callable[[], Any]] = {
-    "PAPER_BOUND": paper_bound,
-    "SHARP_BOUND": sharp_bound,
-    "PRINTED": printed,
-    "DERIVED": derived,
+    "PAPER_BOUND": _paper_bound,
+    "SHARP_BOUND": _sharp_bound,
+    "PRINTED": _printed,
+    "DERIVED": _derived,
 }
 
 

@@ -24,11 +24,11 @@ from typer.testing import CliRunner
 
 from mecllm.allocation import allocate
 from mecllm.atlas import STAND_INS, Interval, Outcome, Sweep, Task, export, measure, run
-from mecllm.atlas.engine import opened
+from mecllm.atlas.engine import _opened
 from mecllm.atlas.flips import coordinates, margin_at, nearest_flip, start_unit, threshold
 from mecllm.atlas.indices import sobol_indices
 from mecllm.atlas.results import CLAIMS, STATEMENTS, Results, margin, shares, wilson
-from mecllm.atlas.rows import assigned, regime_ratio
+from mecllm.atlas.rows import _assignment, _regime_ratio
 from mecllm.cli import sweep as cli_sweep
 from mecllm.errors import ScenarioError
 from mecllm.pictures.atlas_page import interactive
@@ -76,7 +76,7 @@ def undisturbed(small, tmp_path_factory):
 
 
 def rows(path, sweep):
-    with opened(sweep, path) as store:
+    with _opened(sweep, path) as store:
         return list(store.rows())
 
 
@@ -195,7 +195,7 @@ def test_many_threads_may_create_the_same_file(small, tmp_path):
     task = Task(0, "literal", 0, "joint")
 
     def add(number):
-        with opened(small, path) as store:
+        with _opened(small, path) as store:
             return store.add(task, Outcome(energy=float(number)))
 
     with ThreadPoolExecutor(8) as pool:
@@ -235,7 +235,7 @@ def test_more_points_continue_a_file_of_fewer(small, undisturbed, tmp_path):
 
 
 def test_an_unreachable_scheduler_is_one_clear_error(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("mecllm.study.jobs.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("mecllm.study.jobs._CONNECT_SECONDS", 1)
     with pytest.raises(ScenarioError, match=r"dask = 'tcp://127.0.0.1:9' .* running Dask"):
         run(small, 2, tmp_path / "rows.sqlite", dask="tcp://127.0.0.1:9")
 
@@ -481,7 +481,7 @@ def test_the_stand_ins_solve_what_they_stand_for():
 @pytest.mark.parametrize("users", [10, 11, 19, 47])
 def test_the_assignment_fills_every_server_evenly(users):
     network = Scenario.load("paper").replace(users=users).draw(1)
-    load = np.bincount(assigned(network), minlength=network.servers)
+    load = np.bincount(_assignment(network), minlength=network.servers)
     assert set(load) <= {users // 10, -(-users // 10)}
     assert load.sum() == users
 
@@ -491,7 +491,7 @@ def test_the_closed_form_threshold_is_where_the_regime_ratio_is_one():
     scenario = scenario.replace(server_flops_per_cycle=1.5, user_flops_per_cycle=64)
     ratio = float(threshold(scenario, np.array(64.0)))
     at = scenario.replace(user_kappa_W_per_Hz3=1e-27, server_kappa_W_per_Hz3=ratio * 1e-27).draw(0)
-    assert regime_ratio(at, greedy(at)) == pytest.approx(1.0, rel=1e-12)
+    assert _regime_ratio(at, greedy(at)) == pytest.approx(1.0, rel=1e-12)
 
 
 # --- The analysis -------------------------------------------------------------------------------
@@ -500,7 +500,7 @@ def test_the_closed_form_threshold_is_where_the_regime_ratio_is_one():
 def test_an_export_has_the_same_bytes_whatever_made_the_rows(small, undisturbed, tmp_path):
     first, second = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
     run(small, 4, first)
-    with opened(small, second) as store:
+    with _opened(small, second) as store:
         for task, outcome in reversed(undisturbed[:24]):
             assert store.add(task, outcome)
             assert not store.add(task, outcome)
