@@ -44,6 +44,7 @@ def run(
 
     Parameters
     ----------
+    sweep : Sweep
     points : int
         Sobol points; a file of fewer points is continued.
     path : str or Path
@@ -54,6 +55,10 @@ def run(
         Address of a Dask scheduler (`tcp://…`) whose workers compute instead.
     progress : callable
         Called with (rows there, rows wanted) at the start and after each row.
+
+    Returns
+    -------
+    Summary
 
     Raises
     ------
@@ -99,9 +104,27 @@ def _opened(sweep: Sweep, path: str | Path) -> Store[Task, Outcome]:
 
 
 def export(sweep: Sweep, path: str | Path, target: str | Path) -> int:
-    """Write the rows, with the constants of their points, as CSV (`.csv` or `.csv.gz`).
+    """Write the rows, with the constants of their points, as CSV.
 
-    Six digits are kept. A file with the same rows gives the same bytes. Returns the number of rows.
+    Six digits are kept. A file with the same rows gives the same bytes.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    path : str or Path
+        SQLite file of the sweep.
+    target : str or Path
+        `.csv` or `.csv.gz`.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    ScenarioError
+        For a file of something else.
     """
     destination = Path(target)
     with _opened(sweep, path) as store:

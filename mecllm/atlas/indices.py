@@ -60,6 +60,10 @@ def sobol_indices(units: pd.DataFrame, responses: pd.DataFrame) -> Indices:
         Independent coordinates, uniform in [0, 1].
     responses : DataFrame (P, R)
         A constant one depends on nothing and gets zeros.
+
+    Returns
+    -------
+    Indices
     """
     x, y = units.to_numpy(dtype=np.float64), responses.to_numpy(dtype=np.float64)
     # What is left of a constant after rounding is not a variance.

@@ -88,12 +88,30 @@ def measure(scenario: Scenario, values: Mapping[str, Any], seed: int, method: st
         Of the network and of the method's own random choices.
     method : str
         One of `STAND_INS`.
+
+    Returns
+    -------
+    Outcome
     """
     return measure_on(lambda: scenario.replace(**values).draw(seed), seed, method)
 
 
 def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
-    """Run one method on the network that `draw` gives; a failure of either is the row's error."""
+    """Run one method on a network that is drawn for it; a failure of either is the row's error.
+
+    Parameters
+    ----------
+    draw : callable
+        () → network.
+    seed : int
+        Of the method's own random choices.
+    method : str
+        One of `STAND_INS`.
+
+    Returns
+    -------
+    Outcome
+    """
     try:
         # Rows must not depend on how a process treats warnings; what is not a number shows below.
         with np.errstate(all="ignore"):

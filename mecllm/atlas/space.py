@@ -126,7 +126,20 @@ class Sweep:
         return engine.random_base2(max(0, math.ceil(math.log2(points))))[:points]
 
     def values(self, track: str, coordinates: Array) -> dict[str, float]:
-        """Constants of a track at one point (K,); a key the track does not sweep is left out."""
+        """Constants of a track at one point.
+
+        Parameters
+        ----------
+        track : str
+            A key of `scenarios`.
+        coordinates : array (K,)
+            In [0, 1], in the order of `keys`.
+
+        Returns
+        -------
+        dict
+            Key → value in the key's unit; a key the track does not sweep is left out.
+        """
         place = dict(zip(self.keys, coordinates.tolist(), strict=True))
         return {key: interval.value(place[key]) for key, interval in self.intervals[track].items()}
 

@@ -31,6 +31,16 @@ def interactive(results: Results, labels: dict[str, str]) -> str:
 
     The controls are the browser's own lists, which a keyboard reaches, and a sentence says what is
     shown. Nothing is fetched but the page's own plotly.js. The text depends on the data alone.
+
+    Parameters
+    ----------
+    results : Results
+    labels : dict
+        Key of a constant → its label.
+
+    Returns
+    -------
+    str
     """
     data: dict[str, Any] = {
         "tracks": {},

@@ -95,10 +95,16 @@ def components(frame: pd.DataFrame, methods: dict[str, str], x: float | None = N
 
     Parameters
     ----------
+    frame : DataFrame
+        Tidy table of an experiment.
     methods : mapping
         Method → label under its bar.
     x : float, optional
         Take this x only; default: the table's only one.
+
+    Returns
+    -------
+    Figure
     """
     table = frame if x is None else frame[frame["x"] == x]
     figure, axes = panels(2, height=2.7)

@@ -109,6 +109,11 @@ def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figur
         Height of the figure [inch].
     options
         Passed to `matplotlib.pyplot.subplots`.
+
+    Returns
+    -------
+    figure : Figure
+    axes : list of Axes
     """
     figure, axes = plt.subplots(1, columns, figsize=(_PAGE_WIDTH, height), squeeze=False, **options)
     row: list[Axes] = list(axes[0])
@@ -119,6 +124,16 @@ def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figur
 
 
 def label_line(axis: Axes, x: float, y: float, text: str, **options: Any) -> None:
-    """Write a line's name beside it, in place of a legend; offset in points by `xytext`."""
+    """Write a line's name beside it, in place of a legend.
+
+    Parameters
+    ----------
+    axis : Axes
+    x, y : float
+        Point of the line, in data units.
+    text : str
+    options
+        Passed to `Axes.annotate`; `xytext` is the offset from the point [pt].
+    """
     settings: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "fontsize": 8}
     axis.annotate(text, (x, y), **{"va": "center", **settings, **options})

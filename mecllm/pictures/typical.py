@@ -91,8 +91,14 @@ def typical_network(setting: Setting, unit: Setting | None = None) -> Network:
 
     Parameters
     ----------
+    setting : Setting
     unit : Setting, optional
         Where the weights are normalised; by default at the setting itself, as a draw's are.
+
+    Returns
+    -------
+    Network
+        N = M = 1.
 
     Raises
     ------
@@ -153,9 +159,22 @@ def splits(network: Network) -> tuple[Decision, Array]:
 
 
 def options(setting: Setting, unit: Setting | None = None) -> dict[str, tuple[Decision, Cost]]:
-    """Decision and cost of the best split ("split"), of `edge_only` and of `local_only`.
+    """Decision and cost of the best split, of `edge_only` and of `local_only`.
 
-    Parameters are those of `typical_network`.
+    Parameters
+    ----------
+    setting, unit
+        As `typical_network` takes them.
+
+    Returns
+    -------
+    dict
+        "split", "edge_only", "local_only" → (decision, cost).
+
+    Raises
+    ------
+    ScenarioError
+        For a value that no network can have.
     """
     network = typical_network(setting, unit)
     best = allocate(network, HERE).decision

@@ -45,7 +45,18 @@ _USERS_PER_SERVER, _SERVERS_PER_KM2 = 100, 10.0
 
 
 def sized(track: str, users: int, servers: int) -> Scenario:
-    """Return a track's scenario at another size, each server admitting twice its even share."""
+    """Return a track's scenario at another size, each server admitting twice its even share.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    users, servers : int
+        N and M; the square keeps ten servers on a square kilometre.
+
+    Returns
+    -------
+    Scenario
+    """
     scenario = Scenario.load(TRACKS[track])
     admission = min(1.0, scenario.bandwidth_MHz.mean * servers / (2 * users))
     return scenario.replace(
@@ -187,7 +198,22 @@ def _studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, 
 
 
 def run(path: Path, quick: bool = False, largest: int = 1_000_000) -> pd.DataFrame:
-    """Run every study, writing the CSV anew after each measurement so that none is lost."""
+    """Run every study, writing the CSV anew after each measurement so that none is lost.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file.
+    quick : bool
+        Two seeds and small sizes.
+    largest : int
+        Most users of the growth study.
+
+    Returns
+    -------
+    DataFrame
+        What the file holds, a row a measurement.
+    """
     rows: list[dict[str, object]] = []
     with Progress(transient=True) as progress:
         for study in progress.track(list(_studies(quick, largest)), description="measuring"):
@@ -229,9 +255,20 @@ def speedup(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def slope(rows: pd.DataFrame, track: str, fewest: int = 1000) -> float | None:
-    """Log-log slope of the time of `priced` over the users of a track, from so many users up.
+    """Log-log slope of the time of `priced` over the users of a track.
 
-    None where fewer than two sizes were measured.
+    Parameters
+    ----------
+    rows : DataFrame
+        Measurements as `run` returns them.
+    track : {"literal", "repaired"}
+    fewest : int
+        Networks with fewer users do not count.
+
+    Returns
+    -------
+    float or None
+        None where fewer than two sizes were measured.
     """
     growth = rows[(rows.study == "growth") & (rows.track == track) & (rows.users >= fewest)]
     if growth.users.nunique() < 2:

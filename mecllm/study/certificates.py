@@ -68,6 +68,11 @@ def certificates(workers: int = 1, done: Callable[[], object] = lambda: None) ->
         Processes.
     done : callable, optional
         Called after each network, for a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `certify`, network after network.
     """
     blocks = {}
     for network, block in completed(certify, networks(), lambda job: job, workers):

@@ -39,6 +39,16 @@ def figure_2(scenario: Scenario, seed: int) -> list[Record]:
     the edge alone does not obey; `edge_one` is edge training that does, with α = 1. `collaborative`
     is the proposed problem with the baselines' exact resources: it separates what collaboration
     does from where the iteration stops.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+
+    Returns
+    -------
+    list of Record
     """
     network = scenario.draw(seed)
     proposed = solve(network, "proposed", seed)
@@ -75,6 +85,18 @@ def figure_3(scenario: Scenario, seed: int, weights: tuple[float, ...] = _WEIGHT
 
     Every method starts from the same network and association and, at every weight, from the same
     random choices.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+    weights : tuple of float
+        Values of the weight that varies.
+
+    Returns
+    -------
+    list of Record
     """
     network = scenario.draw(seed)
     rows = []
@@ -91,7 +113,18 @@ def figure_3(scenario: Scenario, seed: int, weights: tuple[float, ...] = _WEIGHT
 
 
 def weighted(network: Network, key: str, factor: float) -> Network:
-    """Network with one normalised weight, by its name, times a factor."""
+    """Network with one normalised weight times a factor.
+
+    Parameters
+    ----------
+    key : {"energy", "delay", "stability"}
+        Which weight.
+    factor : float
+
+    Returns
+    -------
+    Network
+    """
     weights = asdict(network.weights)
     return network.with_weights(**(weights | {key: weights[key] * factor}))
 
@@ -112,6 +145,21 @@ def figure_4(scenario: Scenario, seed: int) -> list[Record]:
     the start with its resources optimised. `iterations` counts the rounds until none lowers the
     objective, `settled` those until it is within one per cent of its last value, and `steps` the
     linear problems of the longest single run of CCCP.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+
+    Returns
+    -------
+    list of Record
+
+    Raises
+    ------
+    SolverError
+        When a run has more rounds than the axis of Figure 4.
     """
     rows = []
     for servers in _SERVERS:
@@ -140,6 +188,18 @@ def figure_5(scenario: Scenario, seed: int, users: tuple[int, ...] = _USERS) -> 
     """Proposed, greedy and random association for several numbers of users.
 
     All three allocate resources by the same fractional programming, so that only χ differs.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+    users : tuple of int
+        Each N.
+
+    Returns
+    -------
+    list of Record
     """
     return [
         record
@@ -162,6 +222,16 @@ def figure_3_alternatives(scenario: Scenario, seed: int) -> list[Record]:
     - `exact_same`: the best resources and α for that association;
     - `alpha_mild`, `alpha_wild`: random shares at least 0.5 or 0.01 of the maximum, not 0.1;
     - `resource_half`: random α at most Υ/2, not Υ-1.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+
+    Returns
+    -------
+    list of Record
     """
     network = scenario.draw(seed)
     rows = []

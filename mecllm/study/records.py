@@ -80,6 +80,20 @@ def records(panels: dict[str, str], method: str, x: float, solution: Solution) -
     """Make records of some metrics, each with the panel of the figure that it belongs to.
 
     An infinite bound or objective (local training, α = Υ) is left out: the table holds numbers.
+
+    Parameters
+    ----------
+    panels : dict
+        Metric of `UNITS` → panel.
+    method : str
+        Name for the table.
+    x : float
+        Place on the figure's axis.
+    solution : Solution
+
+    Returns
+    -------
+    list of Record
     """
     values = _measure(solution)
     return [
@@ -97,7 +111,19 @@ def tidy(rows: list[tuple[object, ...]]) -> pd.DataFrame:
 
 
 def stored(figure: str | int, track: str) -> pd.DataFrame:
-    """Read `data/results/figure-<figure>-<track>.csv`, what the book plots."""
+    """Read `data/results/figure-<figure>-<track>.csv`, what the book plots.
+
+    Parameters
+    ----------
+    figure : str or int
+        One of `STUDIES`.
+    track : {"literal", "repaired"}
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `experiment`.
+    """
     path = data_path("results", f"figure-{figure}-{track}.csv")
     frame = pd.read_csv(path, keep_default_na=False, dtype={"panel": str, "figure": str})
     return frame.astype({"x": float, "value": float})

@@ -140,7 +140,25 @@ class Store(Generic[_Key, _Value]):
             raise ScenarioError(str(self.path), "file", str(error), "an undamaged file") from error
 
     def add(self, task: _Key, outcome: _Value) -> bool:
-        """Commit one row; False when the file already had it."""
+        """Commit one row.
+
+        Parameters
+        ----------
+        task : key
+        outcome : value
+
+        Returns
+        -------
+        bool
+            False when the file already had the row.
+
+        Raises
+        ------
+        ScenarioError
+            For a file that is damaged.
+        OSError
+            When the file cannot be written; rows committed before stay.
+        """
         marks = ", ".join("?" * len(self._columns))
         with self._errors():
             cursor = self._db.execute(

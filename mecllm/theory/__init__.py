@@ -7,13 +7,17 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mecllm.theory.fractional": (
             "DERIVED",
-            "LITERAL",
-            "Pair",
-            "REPAIRED",
-            "User",
+            "snr",
+        ),
+        "mecllm.theory.compare": (
             "agree",
             "mismatches",
-            "snr",
+        ),
+        "mecllm.theory.symbols": (
+            "LITERAL",
+            "REPAIRED",
+            "Pair",
+            "User",
         ),
         "mecllm.theory.derive_run": (
             "arguments",

@@ -18,7 +18,19 @@ from mecllm.system.model import Decision
 from mecllm.system.network import Network
 from mecllm.theory import fractional as transform
 from mecllm.theory.derive_run import arguments, evaluate, track_of
-from mecllm.theory.fractional import LAYERS, LITERAL, OMEGA_E, SERVERS, Pair, Track, User
+from mecllm.theory.symbols import (
+    KAPPA_1,
+    KAPPA_2,
+    LAYERS,
+    LITERAL,
+    NOISE,
+    OMEGA_E,
+    OMEGA_T,
+    SERVERS,
+    Pair,
+    Track,
+    User,
+)
 
 _USERS = (1, 2)
 PAIRS = tuple((n, m) for n in _USERS for m in SERVERS)
@@ -27,12 +39,32 @@ _PENALTY = Symbol("varrho", positive=True)
 
 
 def chosen(n: int, m: int) -> Symbol:
-    """χ of the pair (n, m)."""
+    """χ of the pair (n, m).
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+
+    Returns
+    -------
+    Symbol
+    """
     return Pair.of(n, m).chosen
 
 
 def last(n: int, m: int) -> Symbol:
-    """χ of the pair (n, m) at the i-th iterate of (51)."""
+    """χ of the pair (n, m) at the i-th iterate of (51).
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+
+    Returns
+    -------
+    Symbol
+    """
     return Symbol(f"chi_{n}{m}^i", real=True)
 
 
@@ -64,7 +96,19 @@ def assignment_cost(track: Track = LITERAL) -> Expr:
 
 
 def pair_cost(n: int, m: int, track: Track = LITERAL) -> Expr:
-    """Coefficient of χ_nm in H: what the pair (n, m) costs if it is used."""
+    """Coefficient of χ_nm in H: what the pair (n, m) costs if it is used.
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+    track : Track
+        Mends that H carries.
+
+    Returns
+    -------
+    Expr
+    """
     return sp.diff(_objective(track), chosen(n, m))
 
 
@@ -89,7 +133,17 @@ def hessian(expression: Expr) -> Matrix:
 
 
 def linearised_cost(n: int, m: int) -> Expr:
-    """Coefficient of χ_nm in the linear problem of one CCCP step: c_nm + ϱ (1 - 2 χ_nm^i)."""
+    """Coefficient of χ_nm in the linear problem of one CCCP step: c_nm + ϱ (1 - 2 χ_nm^i).
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+
+    Returns
+    -------
+    Expr
+    """
     g, h = difference_of_convex()
     return sp.diff(g - _first_order(h), chosen(n, m))
 
@@ -123,7 +177,7 @@ def _printed() -> dict[str, Expr]:
 
 def _printed_costs() -> tuple[list[Expr], list[Expr]]:
     """Cost_m^E by (5)-(7) for each server and Cost_n^u by (1)-(4) for each user, as printed."""
-    wt, we, k1, k2 = transform.OMEGA_T, OMEGA_E, transform.KAPPA_1, transform.KAPPA_2
+    wt, we, k1, k2 = OMEGA_T, OMEGA_E, KAPPA_1, KAPPA_2
     server, user = [], []
     for m in SERVERS:
         total = sp.Integer(0)
@@ -141,10 +195,7 @@ def _printed_costs() -> tuple[list[Expr], list[Expr]]:
             pair.chosen
             * own.bits
             * own.power
-            / (
-                pair.bandwidth
-                * sp.log(1 + pair.gain * own.power / (transform.NOISE * pair.bandwidth), 2)
-            )
+            / (pair.bandwidth * sp.log(1 + pair.gain * own.power / (NOISE * pair.bandwidth), 2))
             for pair in (Pair.of(n, m) for m in SERVERS)
         )
         user.append(own.layers * (wt * delay + we * energy) + we * upload)
@@ -152,7 +203,20 @@ def _printed_costs() -> tuple[list[Expr], list[Expr]]:
 
 
 def pair_cost_values(network: Network, decision: Decision, offer: Offer) -> Array:
-    """Evaluate `pair_cost` (N, M) at fixed α, p and the offered b, f: derive = run."""
+    """Evaluate `pair_cost` at fixed α, p and the offered b, f: derive = run.
+
+    Parameters
+    ----------
+    decision : Decision
+        Source of α, p and f^U; its own servers do not count.
+    offer : Offer
+        Bandwidth [Hz] and clock [Hz] that each server offers each user, (N, M).
+
+    Returns
+    -------
+    array (N, M)
+        Cost of each pair.
+    """
     cost = pair_cost(1, 1, track_of(network))
     columns = []
     for server in range(network.servers):

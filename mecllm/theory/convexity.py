@@ -6,10 +6,6 @@ import sympy as sp
 from sympy import Expr, Matrix
 
 from mecllm.theory.fractional import (
-    LAYERS,
-    NOISE,
-    Pair,
-    User,
     local_layer_cost,
     majorant,
     products,
@@ -17,6 +13,7 @@ from mecllm.theory.fractional import (
     stability_cost,
     transmission_rate,
 )
+from mecllm.theory.symbols import LAYERS, NOISE, Pair, User
 
 # All users and servers are alike: the first of each stands for them.
 _USER, _PAIR = User.of(1), Pair.of(1, 1)

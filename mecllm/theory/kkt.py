@@ -14,19 +14,8 @@ from sympy import Expr, Symbol
 
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array, IntArray
-from mecllm.theory.fractional import (
-    LAYERS,
-    LITERAL,
-    SERVERS,
-    Pair,
-    Track,
-    User,
-    auxiliaries,
-    objective,
-    snr,
-    transmission_rate,
-    variables,
-)
+from mecllm.theory.fractional import auxiliaries, objective, snr, transmission_rate, variables
+from mecllm.theory.symbols import LAYERS, LITERAL, SERVERS, Pair, Track, User
 
 _USERS = (1, 2)
 
@@ -44,7 +33,17 @@ class Constraint:
 def constraints(
     users: tuple[int, ...] = _USERS, servers: tuple[int, ...] = SERVERS
 ) -> list[Constraint]:
-    """Constraints (12a) and (9d)-(9g) of P3 and P4 with the paper's multipliers."""
+    """Constraints (12a) and (9d)-(9g) of P3 and P4 with the paper's multipliers.
+
+    Parameters
+    ----------
+    users, servers : tuple of int
+        Numbers n and m of the small network.
+
+    Returns
+    -------
+    list of Constraint
+    """
     found = []
     for n in users:
         user = User.of(n)
@@ -75,7 +74,19 @@ def _multiplier_terms() -> Expr:
 
 
 def lagrangian(*, surrogate: bool, track: Track = LITERAL) -> Expr:
-    """L_P4 = K + Q, equation (33), or L_P3 = H + Q, equation (40)."""
+    """L_P4 = K + Q, equation (33), or L_P3 = H + Q, equation (40).
+
+    Parameters
+    ----------
+    surrogate : bool
+        Whether of P4, with K, rather than of P3, with H.
+    track : Track
+        Mends that the objective carries.
+
+    Returns
+    -------
+    Expr
+    """
     total = sp.Add(*(objective(n, SERVERS, track, surrogate=surrogate) for n in _USERS))
     return total + _multiplier_terms()
 
@@ -115,6 +126,18 @@ def stationarity(*, surrogate: bool, track: Track = LITERAL) -> dict[Symbol, Exp
 
     Both sides of the step from (38) to (39): they must be the same functions, so that the same
     multipliers solve (34) and (42).
+
+    Parameters
+    ----------
+    surrogate : bool
+        Whether the Lagrangian is that of P4 rather than that of P3.
+    track : Track
+        Mends that the objective carries.
+
+    Returns
+    -------
+    dict
+        Variable → derivative.
     """
     total = lagrangian(surrogate=surrogate, track=track)
     best = {key: value for n in _USERS for key, value in auxiliaries(n).items()}
@@ -123,10 +146,22 @@ def stationarity(*, surrogate: bool, track: Track = LITERAL) -> dict[Symbol, Exp
 
 
 def multiplier_slopes(association: IntArray, multipliers: Multipliers) -> dict[str, Array]:
-    """∂Q of (38)-(39) by block, each (N,), at numerical multipliers of P4.
+    """∂Q of (38)-(39) by block, at numerical multipliers of P4.
 
     Beside the paper's constraints it carries the lower bound on the power, which the paper lacks;
     the layers' upper bound is Υ-1.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        Server of each user.
+    multipliers : Multipliers
+        Of users (N,) and of servers (M,).
+
+    Returns
+    -------
+    dict
+        Block of the decision → array (N,).
     """
     dual = multipliers
     return {
@@ -198,7 +233,19 @@ def snr_series(order: int = 3) -> Expr:
 
 
 def snr_path(start: float, steps: int) -> Array:
-    """Signal-to-noise ratio (steps,) after each FP iteration of one user at fixed bandwidth."""
+    """Signal-to-noise ratio after each FP iteration of one user at fixed bandwidth.
+
+    Parameters
+    ----------
+    start : float
+        Ratio before the first iteration.
+    steps : int
+        Iterations.
+
+    Returns
+    -------
+    array (steps,)
+    """
     from scipy.optimize import brentq  # imported late: it takes most of a second
 
     old, new = sp.symbols("old new", positive=True)

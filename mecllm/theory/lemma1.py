@@ -92,7 +92,18 @@ class ExactPenalty:
 
 
 def exact_penalty(costs: Array, points: Array) -> ExactPenalty:
-    """Constants of Lemma 1 for a linear cost (n,) over the polytope with the vertices (V, n).
+    """Constants of Lemma 1, equation (49), for a linear cost over a polytope.
+
+    Parameters
+    ----------
+    costs : array (n,)
+        Cost of each variable.
+    points : array (V, n)
+        Vertices of the polytope.
+
+    Returns
+    -------
+    ExactPenalty
 
     Raises
     ------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sympy import Expr, log
 
-from mecllm.theory.fractional import (
+from mecllm.theory.symbols import (
     KAPPA_1,
     KAPPA_2,
     LAYERS,

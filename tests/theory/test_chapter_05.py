@@ -8,9 +8,11 @@ import sympy as sp
 
 from mecllm.system.scenario import Scenario
 from mecllm.theory import convexity, fractional as transform
+from mecllm.theory.compare import agree, mismatches
 from mecllm.theory.derive_run import _derived_values, differences, random_decision
-from mecllm.theory.fractional import DERIVED, SERVERS, User, agree, mismatches
+from mecllm.theory.fractional import DERIVED
 from mecllm.theory.printed import PRINTED, _printed
+from mecllm.theory.symbols import SERVERS, User
 
 #: Each numbered equation of the chapter, (12)-(31), and the auxiliaries that the text assigns.
 NUMBERS = sorted(PRINTED, key=lambda number: (not number[0].isdigit(), number))

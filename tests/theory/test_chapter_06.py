@@ -16,7 +16,9 @@ from mecllm.system.model import Decision, evaluate, reference_decision
 from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 from mecllm.theory import kkt
-from mecllm.theory.fractional import LITERAL, NOISE, REPAIRED, Pair, Track, User, agree, snr
+from mecllm.theory.compare import agree
+from mecllm.theory.fractional import snr
+from mecllm.theory.symbols import LITERAL, NOISE, REPAIRED, Pair, Track, User
 
 ASSOCIATION = np.arange(6) % 2
 X = sp.Symbol("x", positive=True)

@@ -16,9 +16,10 @@ from mecllm.paper.offers import OFFERS, Offer, pair_costs
 from mecllm.system.model import evaluate
 from mecllm.system.scenario import Scenario
 from mecllm.theory import chi_step as chi
+from mecllm.theory.compare import agree, mismatches
 from mecllm.theory.derive_run import random_decision
-from mecllm.theory.fractional import LITERAL, REPAIRED, Track, agree, mismatches
 from mecllm.theory.lemma1 import exact_penalty, vertices
+from mecllm.theory.symbols import LITERAL, REPAIRED, Track
 from tests.theory.test_planted_errors import sign_errors
 
 #: Five users and two servers; only {3, 3 | 2, 2, 2} fills both servers exactly.
