@@ -1,8 +1,9 @@
-"""Networks that tests share: one small enough for a pencil, and a strategy for odd ones."""
+"""Networks that tests share: one for a pencil, small random ones, and a strategy for odd ones."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from hypothesis import strategies as st
@@ -12,6 +13,10 @@ from mecllm.system.network import Formulation, Network, Weights
 
 LITERAL = Formulation(transmission_delay=False, capacity="equal", stability_bound="paper")
 REPAIRED = Formulation(transmission_delay=True, capacity="at_most", stability_bound="sharp")
+MIXED = [
+    Formulation(delay, capacity, "sharp")
+    for delay, capacity in product((True, False), ("equal", "at_most"))
+]
 
 
 def pencil_network(formulation: Formulation = LITERAL) -> Network:
@@ -122,3 +127,35 @@ def decisions(draw: st.DrawFn, network: Network) -> Decision:
         user_frequency=between(0.1 * network.user_frequency_max, network.user_frequency_max),
         server_frequency=shared(network.server_frequency_max),
     )
+
+
+def small(seed, users, servers, formulation, layers=6):
+    """A random network whose terms are of one order; every server has a user at index < M."""
+    rng = np.random.default_rng(seed)
+
+    def around(centre, *shape):
+        return centre * rng.uniform(0.3, 3.0, shape)
+
+    base = pencil_network(formulation)
+    network = replace(
+        base,
+        layers=layers,
+        flops_per_layer=around(1e12, users),
+        payload=around(4e6, users),
+        user_throughput=around(1000.0, users),
+        user_kappa=around(1e-27, users),
+        user_frequency_max=around(1e9, users),
+        power_min=np.full(users, 0.1),
+        power_max=around(0.5, users),
+        samples=around(100.0, users),
+        server_throughput=around(1e4, servers),
+        server_kappa=around(1e-26, servers),
+        server_frequency_max=around(3e9, servers),
+        bandwidth_max=around(2e6, servers),
+        server_slots=np.full(servers, 20.0),
+        gain=around(3e-10, users, servers),
+        user_position=np.zeros((users, 2)),
+        server_position=np.zeros((servers, 2)),
+    )
+    association = np.concatenate([np.arange(servers), rng.integers(servers, size=users - servers)])
+    return network, association

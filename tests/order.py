@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LONGEST = (
     "tests/project/test_assignments.py",
-    "tests/atlas/test_atlas.py",
+    "tests/atlas/test_engine.py",
     "tests/paper/test_surrogate.py",
     "book/14-sensitivity.ipynb",
     "book/15-certificates.ipynb",

@@ -44,6 +44,7 @@ def run(
 
     Parameters
     ----------
+    sweep : Sweep
     points : int
         Sobol points; a file of fewer points is continued.
     path : str or Path
@@ -54,6 +55,10 @@ def run(
         Address of a Dask scheduler (`tcp://…`) whose workers compute instead.
     progress : callable
         Called with (rows there, rows wanted) at the start and after each row.
+
+    Returns
+    -------
+    Summary
 
     Raises
     ------
@@ -77,7 +82,7 @@ def run(
         values = sweep.values(task.track, coordinates[task.point])
         return sweep.scenarios[task.track], values, task.seed, task.method
 
-    with opened(sweep, path) as store:
+    with _opened(sweep, path) as store:
         pending = store.pending(tasks)
         found = len(tasks) - len(pending)
         progress(found, len(tasks))
@@ -93,18 +98,36 @@ def run(
     return Summary(len(tasks), found, added, failed)
 
 
-def opened(sweep: Sweep, path: str | Path) -> Store[Task, Outcome]:
+def _opened(sweep: Sweep, path: str | Path) -> Store[Task, Outcome]:
     """Open the file of a sweep; raises as `Store` does."""
     return Store(path, sweep.identity(), Task, Outcome)
 
 
 def export(sweep: Sweep, path: str | Path, target: str | Path) -> int:
-    """Write the rows, with the constants of their points, as CSV (`.csv` or `.csv.gz`).
+    """Write the rows, with the constants of their points, as CSV.
 
-    Six digits are kept. A file with the same rows gives the same bytes. Returns the number of rows.
+    Six digits are kept. A file with the same rows gives the same bytes.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    path : str or Path
+        SQLite file of the sweep.
+    target : str or Path
+        `.csv` or `.csv.gz`.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    ScenarioError
+        For a file of something else.
     """
     destination = Path(target)
-    with opened(sweep, path) as store:
+    with _opened(sweep, path) as store:
         rows = list(store.rows())
     coordinates = sweep.coordinates(1 + max((task.point for task, _ in rows), default=0))
     text = io.StringIO()

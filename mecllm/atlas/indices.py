@@ -19,9 +19,9 @@ from mecllm.system.arrays import Array
 
 # Points a bin and coefficients: at most one coefficient for four points keeps a fit honest, and
 # degree 3 is as much as that allows for fifteen constants and 4,096 points.
-MAX_DEGREE = 3
-POINTS_A_TERM = 4
-BINS = 16
+_MAX_DEGREE = 3
+_POINTS_A_TERM = 4
+_BINS = 16
 
 
 def ranks(values: Array) -> Array:
@@ -60,6 +60,10 @@ def sobol_indices(units: pd.DataFrame, responses: pd.DataFrame) -> Indices:
         Independent coordinates, uniform in [0, 1].
     responses : DataFrame (P, R)
         A constant one depends on nothing and gets zeros.
+
+    Returns
+    -------
+    Indices
     """
     x, y = units.to_numpy(dtype=np.float64), responses.to_numpy(dtype=np.float64)
     # What is left of a constant after rounding is not a variance.
@@ -67,9 +71,9 @@ def sobol_indices(units: pd.DataFrame, responses: pd.DataFrame) -> Indices:
     scaled = np.where(varies, (y - y.mean(axis=0)) / np.where(varies, y.std(axis=0), 1.0), 0.0)
     quality = np.where(varies, -np.inf, 1.0)
     first, total = np.zeros((2, x.shape[1], y.shape[1]))
-    for degree in range(1, MAX_DEGREE + 1):
+    for degree in range(1, _MAX_DEGREE + 1):
         terms = _terms(x.shape[1], degree)
-        if degree > 1 and POINTS_A_TERM * (len(terms) + 1) > len(y):
+        if degree > 1 and _POINTS_A_TERM * (len(terms) + 1) > len(y):
             break
         found, power = _fit(x, scaled, terms)
         better = varies & (found > quality)
@@ -122,7 +126,7 @@ def _fit(x: Array, y: Array, terms: list[tuple[int, ...]]) -> tuple[Array, Array
 
 def _binned(x: Array, y: Array) -> Array:
     """Variance (R,) of the means over bins of equal counts, less what noise alone would give it."""
-    groups = np.array_split(y[np.argsort(x, kind="stable")], BINS)
+    groups = np.array_split(y[np.argsort(x, kind="stable")], _BINS)
     between = np.sum([len(g) * g.mean(axis=0) ** 2 for g in groups], axis=0)
     within = np.sum([len(g) * g.var(axis=0) for g in groups], axis=0)
     noise = (len(groups) - 1) * within / max(len(y) - len(groups), 1)

@@ -22,7 +22,7 @@ from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 
 # Draws of different replicates must not coincide; no sweep has a million million points.
-REPLICATE_STRIDE = 1 << 40
+_REPLICATE_STRIDE = 1 << 40
 
 
 class Task(NamedTuple):
@@ -36,7 +36,7 @@ class Task(NamedTuple):
     @property
     def seed(self) -> int:
         """Seed of the network, which the methods and tracks of a point share."""
-        return self.replicate * REPLICATE_STRIDE + self.point
+        return self.replicate * _REPLICATE_STRIDE + self.point
 
 
 class Outcome(NamedTuple):
@@ -88,12 +88,30 @@ def measure(scenario: Scenario, values: Mapping[str, Any], seed: int, method: st
         Of the network and of the method's own random choices.
     method : str
         One of `STAND_INS`.
+
+    Returns
+    -------
+    Outcome
     """
     return measure_on(lambda: scenario.replace(**values).draw(seed), seed, method)
 
 
 def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
-    """Run one method on the network that `draw` gives; a failure of either is the row's error."""
+    """Run one method on a network that is drawn for it; a failure of either is the row's error.
+
+    Parameters
+    ----------
+    draw : callable
+        () → network.
+    seed : int
+        Of the method's own random choices.
+    method : str
+        One of `STAND_INS`.
+
+    Returns
+    -------
+    Outcome
+    """
     try:
         # Rows must not depend on how a process treats warnings; what is not a number shows below.
         with np.errstate(all="ignore"):
@@ -109,7 +127,7 @@ def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
 def _outcome(network: Network, decision: Decision) -> Outcome:
     cost = evaluate(network, decision)
     alpha = decision.local_layers
-    ratio = regime_ratio(network, decision.association)
+    ratio = _regime_ratio(network, decision.association)
     return Outcome(
         energy=float(cost.energy.sum()),
         delay=float(cost.delay.mean()),
@@ -123,7 +141,7 @@ def _outcome(network: Network, decision: Decision) -> Outcome:
     )
 
 
-def regime_ratio(network: Network, association: IntArray) -> Array:
+def _regime_ratio(network: Network, association: IntArray) -> Array:
     """B/A (N,) at unlimited clocks: (κ2/κ1)^(1/3)·C^U D^U/(C^E D^E).
 
     At its own best clock a layer costs 3/2·ω_t^(2/3)·(2 ω_e κ)^(1/3)·ψ/(C D) on either side, so
@@ -133,7 +151,7 @@ def regime_ratio(network: Network, association: IntArray) -> Array:
     return np.cbrt(kappa) * network.user_throughput / network.server_throughput[association]
 
 
-def assigned(network: Network) -> IntArray:
+def _assignment(network: Network) -> IntArray:
     """Associate at least total cost when every server offers equal shares: P5 with declared offers.
 
     Each server has ⌊N/M⌋ places, the fastest ones one more, until there are N; a place offers
@@ -169,7 +187,7 @@ def _joint(network: Network, seed: int) -> Decision:
 
 def _assigned(network: Network, seed: int) -> Decision:
     """Better of the greedy association and the assignment, each with its exact resources."""
-    trials = [allocate(network, chi) for chi in (greedy(network), assigned(network))]
+    trials = [allocate(network, chi) for chi in (greedy(network), _assignment(network))]
     return min(trials, key=lambda trial: trial.objective).decision
 
 

@@ -19,7 +19,7 @@ from mecllm.system.parameters import Law
 from mecllm.system.scenario import Scenario
 
 # An interval of positive numbers wider than this is explored on a logarithmic scale.
-DECADE = 10.0
+_DECADE = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Interval:
     @property
     def law(self) -> str:
         """`"log-uniform"` where the interval spans more than a decade, else `"uniform"`."""
-        wide = self.low > 0 and self.high / self.low > DECADE
+        wide = self.low > 0 and self.high / self.low > _DECADE
         return "log-uniform" if wide else "uniform"
 
     def value(self, unit: float) -> float:
@@ -126,7 +126,20 @@ class Sweep:
         return engine.random_base2(max(0, math.ceil(math.log2(points))))[:points]
 
     def values(self, track: str, coordinates: Array) -> dict[str, float]:
-        """Constants of a track at one point (K,); a key the track does not sweep is left out."""
+        """Constants of a track at one point.
+
+        Parameters
+        ----------
+        track : str
+            A key of `scenarios`.
+        coordinates : array (K,)
+            In [0, 1], in the order of `keys`.
+
+        Returns
+        -------
+        dict
+            Key → value in the key's unit; a key the track does not sweep is left out.
+        """
         place = dict(zip(self.keys, coordinates.tolist(), strict=True))
         return {key: interval.value(place[key]) for key, interval in self.intervals[track].items()}
 

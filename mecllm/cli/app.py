@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mecllm.system.solution import Solution
 
 # The keys of `mecllm.methods.METHODS`, for the help.
-METHOD_NAMES = (
+_METHOD_NAMES = (
     "proposed",
     "alternating",
     "alpha_only",
@@ -39,17 +39,17 @@ app = typer.Typer(
     help="Resource allocation for stable LLM training in mobile edge computing.",
 )
 
-Source = Annotated[str, typer.Argument(help="'paper', 'repaired' or a scenario file (.toml).")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the draw.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_Source = Annotated[str, typer.Argument(help="'paper', 'repaired' or a scenario file (.toml).")]
+_Seed = Annotated[int, typer.Option(min=0, help="Seed of the draw.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("solve")
 def solve_command(
-    scenario: Source,
-    seed: Seed = 0,
-    method: Annotated[str, typer.Option(help="One of " + ", ".join(METHOD_NAMES))] = "proposed",
-    as_json: AsJson = False,
+    scenario: _Source,
+    seed: _Seed = 0,
+    method: Annotated[str, typer.Option(help="One of " + ", ".join(_METHOD_NAMES))] = "proposed",
+    as_json: _AsJson = False,
     save: Annotated[Path | None, typer.Option(help="Write the decision to this file.")] = None,
 ) -> None:
     """Draw a network of a scenario, solve it and say what the solution costs."""
@@ -69,12 +69,12 @@ def solve_command(
 
 @app.command("verify")
 def verify_command(
-    scenario: Source,
+    scenario: _Source,
     decision: Annotated[Path, typer.Argument(help="File written by `solve --save`.")],
-    seed: Seed = 0,
+    seed: _Seed = 0,
     claimed: Annotated[float | None, typer.Option(help="Objective claimed for it.")] = None,
     sharp: Annotated[bool, typer.Option("--sharp", help="Seek the sharper bound too.")] = False,
-    as_json: AsJson = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Recompute a decision: constraints, stationarity, and how far from optimal it can be."""
     from mecllm.certified.certificate import verify

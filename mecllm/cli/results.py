@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-TRACK = "literal or repaired"
+_TRACK = "literal or repaired"
 # Quick mode of `claims`: this many seeds are run again and compared with the stored tables.
-QUICK_SEEDS = 1
+_QUICK_SEEDS = 1
 
-Track = Annotated[str, typer.Option(help=TRACK)]
-Save = Annotated[Path, typer.Option(help="Picture file: .png, .pdf or .svg.")]
-Stored = Annotated[bool, typer.Option("--stored", help="Draw data/results, run nothing.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Number of random networks.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
+_Track = Annotated[str, typer.Option(help=_TRACK)]
+_Save = Annotated[Path, typer.Option(help="Picture file: .png, .pdf or .svg.")]
+_Stored = Annotated[bool, typer.Option("--stored", help="Draw data/results, run nothing.")]
+_Seeds = Annotated[int, typer.Option(min=1, help="Number of random networks.")]
+_Workers = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +29,11 @@ def register(app: typer.Typer) -> None:
 
 def figure_command(
     number: Annotated[str, typer.Argument(help="2, 3, 4 or 5.")],
-    track: Track = "literal",
-    seeds: Seeds = 30,
-    save: Save = Path("figure.png"),
-    workers: Workers = 2,
-    stored: Stored = False,
+    track: _Track = "literal",
+    seeds: _Seeds = 30,
+    save: _Save = Path("figure.png"),
+    workers: _Workers = 2,
+    stored: _Stored = False,
 ) -> None:
     """Run the experiment behind a figure of the paper and draw it."""
     from rich.console import Console
@@ -59,8 +59,8 @@ def figure_command(
 
 
 def results_command(
-    seeds: Seeds = 30,
-    workers: Workers = 2,
+    seeds: _Seeds = 30,
+    workers: _Workers = 2,
     only: Annotated[list[str] | None, typer.Option(help="Experiments; all by default.")] = None,
 ) -> None:
     """Write data/results/*.csv anew: what every figure of the book plots."""
@@ -93,7 +93,7 @@ def results_command(
 
 def claims_command(
     full: Annotated[bool, typer.Option("--full", help="Run every figure anew, 30 seeds.")] = False,
-    workers: Workers = 2,
+    workers: _Workers = 2,
 ) -> None:
     """Decide every simulation claim again; fail when a verdict differs from the recorded one.
 
@@ -106,7 +106,7 @@ def claims_command(
     from mecllm.system.scenario import TRACKS
 
     console, wrong = Console(), []
-    seeds = SEEDS if full else QUICK_SEEDS
+    seeds = SEEDS if full else _QUICK_SEEDS
     for track in TRACKS:
         kept = claims.results(track)
         with _progress(f"{track} track", seeds * len(claims.FIGURES)) as done:

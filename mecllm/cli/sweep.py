@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 # What a shell reports of a command that Ctrl-C has ended: 128 and the signal's number.
-INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 def sweep(
@@ -60,7 +60,7 @@ def sweep(
         except KeyboardInterrupt:
             bar.stop()
             Console(stderr=True).print(f"Stopped. {out} keeps its rows; the same command goes on.")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(_INTERRUPTED) from None
     Console().print(
         f"{result.wanted} rows wanted: {result.found} were there, {result.added} added "
         f"({result.failed} of them failed points)."

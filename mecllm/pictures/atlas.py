@@ -17,13 +17,13 @@ from mecllm.system.arrays import Array
 
 # Never, sometimes, always: dark ends that stay apart in grey, a light middle.
 COLORS = ("#D55E00", "#F2EFE9", "#0072B2")
-SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
-INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
+_SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
+_INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
 # Cells a side of a map, and steps along a constant: a cell of 4,096 points then holds sixteen or
 # more where the map is uniform.
-CELLS, STEPS = 14, 12
+_CELLS, STEPS = 14, 12
 # Indices below this are left out of the picture's text: they round to 0.0.
-LEAST_WRITTEN = 0.05
+_LEAST_WRITTEN = 0.05
 # Maps: name → (x, y) with the labels of their axes.
 KAPPA_MAP, LOAD_MAP = "κ₂/κ₁ × device FLOP per cycle", "users per server × bandwidth"
 MAPS = {
@@ -33,7 +33,19 @@ MAPS = {
 
 
 def map_axes(results: Results, track: str, name: str) -> tuple[Array, Array]:
-    """Coordinates x and y of each point of a track on a map, in units of the labels."""
+    """Coordinates of each point of a track on a map, in units of the labels.
+
+    Parameters
+    ----------
+    results : Results
+    track : {"literal", "repaired"}
+    name : str
+        One of `MAPS`.
+
+    Returns
+    -------
+    x, y : array (P,)
+    """
     values = results.on(track).constants
     if name == KAPPA_MAP:
         kappa = values["server_kappa_W_per_Hz3"] / values["user_kappa_W_per_Hz3"]
@@ -43,14 +55,39 @@ def map_axes(results: Results, track: str, name: str) -> tuple[Array, Array]:
 
 
 def quantities(results: Results, track: str) -> pd.DataFrame:
-    """Share of users with 1 < α < Υ and whether each claim holds, at each point of a track."""
+    """Share of users with 1 < α < Υ and whether each claim holds, at each point of a track.
+
+    Parameters
+    ----------
+    results : Results
+    track : {"literal", "repaired"}
+
+    Returns
+    -------
+    DataFrame
+        A row a point; `interior` in [0, 1] and, for each claim, 1.0 or 0.0.
+    """
     part = results.on(track)
     holds = (part.margins > TIE_BAND).astype(float)
     return holds.assign(interior=part.outcomes["interior", "joint"])
 
 
 def cells(values: Array, x: Array, y: Array, ends: tuple[Array, Array]) -> Array:
-    """Mean of a value in each cell (y, x) of a map; NaN where a cell has no point."""
+    """Mean of a value in each cell of a map.
+
+    Parameters
+    ----------
+    values : array (P,)
+    x, y : array (P,)
+        Coordinates of the points.
+    ends : tuple of array
+        Borders of the cells along x and along y.
+
+    Returns
+    -------
+    array (cells along y, cells along x)
+        NaN where a cell has no point.
+    """
     total, _, _ = np.histogram2d(y, x, bins=[ends[1], ends[0]], weights=values)
     count, _, _ = np.histogram2d(y, x, bins=[ends[1], ends[0]])
     with np.errstate(invalid="ignore"):
@@ -58,17 +95,30 @@ def cells(values: Array, x: Array, y: Array, ends: tuple[Array, Array]) -> Array
 
 
 def map_ends(results: Results, track: str, name: str) -> tuple[Array, Array]:
-    """Borders of the cells of a map along x and y."""
+    """Borders of the cells of a map.
+
+    Parameters
+    ----------
+    results : Results
+    track : {"literal", "repaired"}
+    name : str
+        One of `MAPS`.
+
+    Returns
+    -------
+    x, y : array (15,)
+        In units of the labels.
+    """
     table = results.sweep.intervals[track]
     if name == KAPPA_MAP:
         device, user = table["user_flops_per_cycle"], table["user_kappa_W_per_Hz3"]
         server = table["server_kappa_W_per_Hz3"]
-        x = np.geomspace(device.low, device.high, CELLS + 1)
-        y = np.geomspace(server.low / user.high, server.high / user.low, CELLS + 1)
+        x = np.geomspace(device.low, device.high, _CELLS + 1)
+        y = np.geomspace(server.low / user.high, server.high / user.low, _CELLS + 1)
     else:
         users, servers = table["users"], results.sweep.scenarios[track].servers
-        x = np.linspace(users.low / servers, users.high / servers, CELLS + 1)
-        y = np.linspace(table["bandwidth_MHz"].low, table["bandwidth_MHz"].high, CELLS + 1)
+        x = np.linspace(users.low / servers, users.high / servers, _CELLS + 1)
+        y = np.linspace(table["bandwidth_MHz"].low, table["bandwidth_MHz"].high, _CELLS + 1)
     # Rounding in a stored table must not lose the outermost points.
     for ends in (x, y):
         ends[0], ends[-1] = ends[0] * (1 - 1e-5), ends[-1] * (1 + 1e-5)
@@ -78,11 +128,27 @@ def map_ends(results: Results, track: str, name: str) -> tuple[Array, Array]:
 def draw_map(
     axis: Axes, results: Results, track: str, name: str, quantity: str = "interior"
 ) -> Any:
-    """Draw a map of one quantity; returns the mesh, for a colour bar."""
+    """Draw a map of one quantity.
+
+    Parameters
+    ----------
+    axis : Axes
+    results : Results
+    track : {"literal", "repaired"}
+    name : str
+        One of `MAPS`.
+    quantity : str
+        A column of `quantities`.
+
+    Returns
+    -------
+    QuadMesh
+        For a colour bar.
+    """
     x, y = map_ends(results, track, name)
     points = quantities(results, track)[quantity].to_numpy()
     z = cells(points, *map_axes(results, track, name), (x, y))
-    colors = INTERIOR if quantity == "interior" else SHARES
+    colors = _INTERIOR if quantity == "interior" else _SHARES
     mesh = axis.pcolormesh(x, y, z, cmap=colors, vmin=0, vmax=1, rasterized=True)
     axis.grid(False)
     axis.set_xlabel(MAPS[name][0])
@@ -102,7 +168,16 @@ def draw_map(
 
 
 def draw_shares(axis: Axes, table: pd.DataFrame, names: bool = True) -> None:
-    """Draw the share of one track's space where each claim holds, with interval, and its ties."""
+    """Draw the share of one track's space where each claim holds, with interval, and its ties.
+
+    Parameters
+    ----------
+    axis : Axes
+    table : DataFrame
+        Rows of one track of `mecllm.atlas.shares`.
+    names : bool
+        Whether the claims are written beside the bars.
+    """
     place = np.arange(len(table))[::-1]
     axis.barh(place, table["holds"], color=PALETTE["blue"], height=0.62, label="holds")
     left = table["holds"]
@@ -120,14 +195,28 @@ def draw_shares(axis: Axes, table: pd.DataFrame, names: bool = True) -> None:
 
 
 def draw_indices(axis: Axes, table: pd.DataFrame, labels: dict[str, str]) -> Any:
-    """Draw indices, constants in rows and responses in columns, with the larger ones written."""
-    mesh = axis.imshow(table.to_numpy(), cmap=INTERIOR, vmin=0, vmax=1, aspect="auto")
+    """Draw indices, constants in rows and responses in columns, with the larger ones written.
+
+    Parameters
+    ----------
+    axis : Axes
+    table : DataFrame (K, R)
+        Indices in [0, 1].
+    labels : dict
+        Key of a constant → its label.
+
+    Returns
+    -------
+    AxesImage
+        For a colour bar.
+    """
+    mesh = axis.imshow(table.to_numpy(), cmap=_INTERIOR, vmin=0, vmax=1, aspect="auto")
     axis.set_xticks(range(table.shape[1]), table.columns)
     axis.set_yticks(range(table.shape[0]), [labels[key] for key in table.index])
     axis.grid(False)
     axis.tick_params(length=0)
     for (row, column), value in np.ndenumerate(table.to_numpy()):
-        if value < LEAST_WRITTEN:
+        if value < _LEAST_WRITTEN:
             continue
         ink = "white" if value > 0.6 else "black"
         text = f"{value:.1f}"[1:] if value < 0.95 else "1"

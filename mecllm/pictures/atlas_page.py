@@ -23,7 +23,7 @@ from mecllm.pictures.atlas import (
 from mecllm.system.arrays import Array
 
 # Where the built page keeps plotly.js; see book/_ext/offline_plotly.py.
-SCRIPT = "_static/plotly/plotly.min.js"
+_SCRIPT = "_static/plotly/plotly.min.js"
 
 
 def interactive(results: Results, labels: dict[str, str]) -> str:
@@ -31,6 +31,16 @@ def interactive(results: Results, labels: dict[str, str]) -> str:
 
     The controls are the browser's own lists, which a keyboard reaches, and a sentence says what is
     shown. Nothing is fetched but the page's own plotly.js. The text depends on the data alone.
+
+    Parameters
+    ----------
+    results : Results
+    labels : dict
+        Key of a constant → its label.
+
+    Returns
+    -------
+    str
     """
     data: dict[str, Any] = {
         "tracks": {},
@@ -79,7 +89,7 @@ def interactive(results: Results, labels: dict[str, str]) -> str:
         data["tracks"][track] = entry
     data["maps"], data["colors"] = {k: list(v) for k, v in MAPS.items()}, list(COLORS)
     content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return _PAGE.replace("@SCRIPT@", SCRIPT).replace("@DATA@", content)
+    return _PAGE.replace("@SCRIPT@", _SCRIPT).replace("@DATA@", content)
 
 
 def _steps(interval: Interval) -> list[float]:

@@ -11,7 +11,8 @@ from sympy import Expr, Symbol
 from sympy.printing.jscode import JavascriptCodePrinter
 
 from mecllm.theory.derive_run import OWN_SERVER
-from mecllm.theory.fractional import (
+from mecllm.theory.fractional import objective, products, stability_cost
+from mecllm.theory.symbols import (
     KAPPA_1,
     KAPPA_2,
     LAYERS,
@@ -21,9 +22,6 @@ from mecllm.theory.fractional import (
     Pair,
     Track,
     User,
-    objective,
-    products,
-    stability_cost,
 )
 
 _USER, _PAIR = User.of(1), Pair.of(1, 1)

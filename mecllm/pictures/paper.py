@@ -12,7 +12,7 @@ from mecllm.pictures.style import PALETTE, SERIES, panels
 from mecllm.study.statistics import curve
 
 # 12345 J as "12.3k", which keeps the tick labels short over six decades.
-ENGINEERING = EngFormatter(sep="")
+_ENGINEERING = EngFormatter(sep="")
 
 # Series of each figure, in the paper's order and by the paper's names.
 APPROACHES = {
@@ -33,7 +33,7 @@ COMPONENTS = {
         ("edge_delay", "server", PALETTE["blue"], ""),
     ),
 }
-AXIS_LABELS = {
+_AXIS_LABELS = {
     "energy": "total energy [J]",
     "delay": "average delay [s]",
     "stability": "stability bound [10⁻³]",
@@ -60,7 +60,7 @@ def figure_2(frame: pd.DataFrame) -> Figure:
                 hatch=("", "//", "..")[place],
             )
             axis.annotate(
-                ENGINEERING(float(f"{row['mean']:.3g}")),
+                _ENGINEERING(float(f"{row['mean']:.3g}")),
                 (place, row["mean"] + row["half"]),
                 xytext=(0, 3),
                 textcoords="offset points",
@@ -68,19 +68,19 @@ def figure_2(frame: pd.DataFrame) -> Figure:
                 fontsize=8,
             )
         _log_if_wide(axis, np.array(means))
-        axis.yaxis.set_major_formatter(ENGINEERING)
+        axis.yaxis.set_major_formatter(_ENGINEERING)
         axis.set_xticks(range(len(APPROACHES)), list(APPROACHES.values()))
-        axis.set_ylabel(AXIS_LABELS[metric])
+        axis.set_ylabel(_AXIS_LABELS[metric])
         axis.grid(axis="x", visible=False)
     return figure
 
 
 # Bars on one linear axis are unreadable when one is this many times another.
-WIDE = 8.0
+_WIDE = 8.0
 
 
 def _log_if_wide(axis: Axes, means: np.ndarray) -> None:
-    if means.max() > WIDE * means.min():
+    if means.max() > _WIDE * means.min():
         axis.set_yscale("log")
         axis.set_ylim(means.min() / 3, means.max() * 4)
     else:
@@ -90,15 +90,21 @@ def _log_if_wide(axis: Axes, means: np.ndarray) -> None:
 def components(frame: pd.DataFrame, methods: dict[str, str], x: float | None = None) -> Figure:
     """Where the energy and the delay of each method come from: means over seeds.
 
-    Stacked bars; where the sums differ by more than a factor of `WIDE` a stack would hide the small
+    Stacked bars; where the sums are more than a factor of 8 apart a stack would hide the small
     ones, and the components stand side by side on a logarithmic axis.
 
     Parameters
     ----------
+    frame : DataFrame
+        Tidy table of an experiment.
     methods : mapping
         Method → label under its bar.
     x : float, optional
         Take this x only; default: the table's only one.
+
+    Returns
+    -------
+    Figure
     """
     table = frame if x is None else frame[frame["x"] == x]
     figure, axes = panels(2, height=2.7)
@@ -108,7 +114,7 @@ def components(frame: pd.DataFrame, methods: dict[str, str], x: float | None = N
             [[curve(table, name, m)["mean"].iloc[0] for m in methods] for name, *_ in parts]
         )
         total = values.sum(axis=0)
-        wide = total.max() > WIDE * total.min()
+        wide = total.max() > _WIDE * total.min()
         bottom = np.zeros(len(methods))
         for part, (_, label, color, hatch) in enumerate(parts):
             axis.bar(
@@ -129,7 +135,7 @@ def components(frame: pd.DataFrame, methods: dict[str, str], x: float | None = N
             axis.set_ylim(smallest / 3, largest * (largest / smallest) ** 0.25)
         else:
             axis.set_ylim(0, total.max() * 1.25)
-        axis.yaxis.set_major_formatter(ENGINEERING)
+        axis.yaxis.set_major_formatter(_ENGINEERING)
         axis.set_xticks(place, list(methods.values()))
         axis.set_ylabel("total energy [J]" if metric == "energy" else "average time [s]")
         axis.legend(ncols=3, loc="upper left", handlelength=1.2, columnspacing=1.0)
@@ -148,8 +154,8 @@ def _scale(axis: Axes, which: str, metric: str, wide: bool) -> None:
         # "1m" would read as a metre.
         side.set_major_formatter(FuncFormatter(lambda value, _: f"{1e3 * value:g}"))
     else:
-        side.set_major_formatter(ENGINEERING)
-    getattr(axis, f"set_{which}label")(AXIS_LABELS[metric])
+        side.set_major_formatter(_ENGINEERING)
+    getattr(axis, f"set_{which}label")(_AXIS_LABELS[metric])
 
 
 def _curves(
@@ -164,10 +170,10 @@ def _curves(
         axis.errorbar(table["x"], table["mean"], yerr=table["half"], **style)
         lowest = min(lowest, table["mean"].min())
         highest = max(highest, table["mean"].max())
-    _scale(axis, "y", metric, highest > WIDE / 2 * lowest)
+    _scale(axis, "y", metric, highest > _WIDE / 2 * lowest)
 
 
-WEIGHTING = (
+_WEIGHTING = (
     ("a", "energy", "weight of the energy"),
     ("b", "delay", "weight of the delay"),
     ("c", "stability", "weight of the stability"),
@@ -178,7 +184,7 @@ WEIGHTING_METHODS = ("proposed", "alternating", "alpha_only", "resource_only")
 def figure_3(frame: pd.DataFrame) -> Figure:
     """Figure 3: energy, average delay and mean stability bound over the weight of each."""
     figure, axes = panels(3, height=2.9)
-    for axis, (panel, metric, label) in zip(axes, WEIGHTING, strict=True):
+    for axis, (panel, metric, label) in zip(axes, _WEIGHTING, strict=True):
         _curves(axis, frame, metric, WEIGHTING_METHODS, panel)
         axis.set_xlabel(label)
         axis.set_xticks((1, 4, 7, 10))
@@ -191,7 +197,7 @@ def fronts(frame: pd.DataFrame) -> Figure:
     """Figure 3's runs as a trade-off: each point is one weight, the largest marker weight 10."""
     figure, axes = panels(3, height=2.9)
     pairs = (("energy", "delay"), ("delay", "stability"), ("stability", "energy"))
-    for axis, (panel, _, label), (x, y) in zip(axes, WEIGHTING, pairs, strict=True):
+    for axis, (panel, _, label), (x, y) in zip(axes, _WEIGHTING, pairs, strict=True):
         for method in WEIGHTING_METHODS:
             across, up = (curve(frame, metric, method, panel) for metric in (x, y))
             style = SERIES[method]
@@ -207,7 +213,7 @@ def fronts(frame: pd.DataFrame) -> Figure:
             )
         for which, metric in (("x", x), ("y", y)):
             low, high = getattr(axis, f"get_{which}lim")()
-            _scale(axis, which, metric, 0 < low < 2 * high / WIDE)
+            _scale(axis, which, metric, 0 < low < 2 * high / _WIDE)
         axis.set_title(label, loc="right", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -230,7 +236,7 @@ def figure_4(frame: pd.DataFrame) -> Figure:
             label=f"M = {_servers(method)}",
         )
     means = frame[frame["metric"] == "objective"].groupby(["method", "x"])["value"].mean()
-    _scale(axis, "y", "objective", means.max() > WIDE / 2 * means.min())
+    _scale(axis, "y", "objective", means.max() > _WIDE / 2 * means.min())
     axis.set_xticks(range(0, int(frame["x"].max()) + 1, 2))
     axis.set_xlabel("iteration")
     axis.legend(ncols=2)
@@ -241,14 +247,14 @@ def _servers(method: str) -> int:
     return int(method.rpartition("=")[2])
 
 
-ASSOCIATION_METHODS = ("proposed", "greedy", "random")
+_ASSOCIATION_METHODS = ("proposed", "greedy", "random")
 
 
 def figure_5(frame: pd.DataFrame) -> Figure:
     """Figure 5: (a) total energy and (b) average delay over the number of users."""
     figure, axes = panels(2, height=2.9)
     for axis, metric in zip(axes, ("energy", "delay"), strict=True):
-        _curves(axis, frame, metric, ASSOCIATION_METHODS, None)
+        _curves(axis, frame, metric, _ASSOCIATION_METHODS, None)
         axis.set_xlabel("number of users N")
         axis.set_xticks(sorted(frame["x"].unique()))
     handles, labels = axes[0].get_legend_handles_labels()

@@ -25,7 +25,7 @@ PALETTE = {
 }
 
 # Width of the text of a page [inch]; a figure drawn so wide needs no scaling.
-PAGE_WIDTH = 6.5
+_PAGE_WIDTH = 6.5
 
 
 class Series(NamedTuple):
@@ -55,10 +55,9 @@ SERIES = {
     "priced": Series("priced (certified)", PALETTE["black"], "h", (0, (8, 2))),
 }
 COLORS = {method: series.color for method, series in SERIES.items()}
-MARKERS = {method: series.marker for method, series in SERIES.items()}
 
-STYLE: Any = {
-    "figure.figsize": (PAGE_WIDTH, 3.0),
+_STYLE: Any = {
+    "figure.figsize": (_PAGE_WIDTH, 3.0),
     "figure.dpi": 150,
     "figure.constrained_layout.use": True,
     "savefig.dpi": 150,
@@ -96,7 +95,7 @@ def use_style() -> None:
     if shell is not None and hasattr(shell, "kernel"):
         shell.run_line_magic("matplotlib", "inline")
     mpl.rcdefaults()
-    plt.rcParams.update(STYLE)
+    plt.rcParams.update(_STYLE)
 
 
 def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figure, list[Axes]]:
@@ -110,8 +109,13 @@ def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figur
         Height of the figure [inch].
     options
         Passed to `matplotlib.pyplot.subplots`.
+
+    Returns
+    -------
+    figure : Figure
+    axes : list of Axes
     """
-    figure, axes = plt.subplots(1, columns, figsize=(PAGE_WIDTH, height), squeeze=False, **options)
+    figure, axes = plt.subplots(1, columns, figsize=(_PAGE_WIDTH, height), squeeze=False, **options)
     row: list[Axes] = list(axes[0])
     if columns > 1:
         for letter, axis in zip("abcdefgh", row, strict=False):
@@ -120,6 +124,16 @@ def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figur
 
 
 def label_line(axis: Axes, x: float, y: float, text: str, **options: Any) -> None:
-    """Write a line's name beside it, in place of a legend; offset in points by `xytext`."""
+    """Write a line's name beside it, in place of a legend.
+
+    Parameters
+    ----------
+    axis : Axes
+    x, y : float
+        Point of the line, in data units.
+    text : str
+    options
+        Passed to `Axes.annotate`; `xytext` is the offset from the point [pt].
+    """
     settings: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "fontsize": 8}
     axis.annotate(text, (x, y), **{"va": "center", **settings, **options})

@@ -24,7 +24,7 @@ from mecllm.system.scenario import TRACKS, Scenario
 HERE: IntArray = np.zeros(1, dtype=np.int64)
 # Gain, noise density and κ1 come from powers, whose last digit differs between machines; so many
 # digits are kept, more than the models of either deserve.
-DIGITS = 4
+_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,14 @@ def typical_network(setting: Setting, unit: Setting | None = None) -> Network:
 
     Parameters
     ----------
+    setting : Setting
     unit : Setting, optional
         Where the weights are normalised; by default at the setting itself, as a draw's are.
+
+    Returns
+    -------
+    Network
+        N = M = 1.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def _alone(track: str) -> Network:
 
 
 def _digits(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def splits(network: Network) -> tuple[Decision, Array]:
@@ -153,9 +159,22 @@ def splits(network: Network) -> tuple[Decision, Array]:
 
 
 def options(setting: Setting, unit: Setting | None = None) -> dict[str, tuple[Decision, Cost]]:
-    """Decision and cost of the best split ("split"), of `edge_only` and of `local_only`.
+    """Decision and cost of the best split, of `edge_only` and of `local_only`.
 
-    Parameters are those of `typical_network`.
+    Parameters
+    ----------
+    setting, unit
+        As `typical_network` takes them.
+
+    Returns
+    -------
+    dict
+        "split", "edge_only", "local_only" → (decision, cost).
+
+    Raises
+    ------
+    ScenarioError
+        For a value that no network can have.
     """
     network = typical_network(setting, unit)
     best = allocate(network, HERE).decision

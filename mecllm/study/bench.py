@@ -33,25 +33,36 @@ from mecllm.system.scenario import Scenario
 
 TRACKS = {"literal": "paper", "repaired": "repaired"}
 # Ten seeds, so that a geometric mean says something.
-SEEDS = tuple(range(10))
+_SEEDS = tuple(range(10))
 # Above this many users a run of fractional programming takes minutes. It is stopped after
-# FEW iterations, and its time is then a lower bound on what it needs for the objective.
-MANY, FEW = 1000, 12
+# _FEW iterations, and its time is then a lower bound on what it needs for the objective.
+_MANY, _FEW = 1000, 12
 # Runs of the exact solver of which the median counts.
-REPEATS = 5
+_REPEATS = 5
 # Servers per user of the growth study, and the side of the square that keeps the density of the
 # servers of Section 5, ten on a square kilometre.
-USERS_PER_SERVER, SERVERS_PER_KM2 = 100, 10.0
+_USERS_PER_SERVER, _SERVERS_PER_KM2 = 100, 10.0
 
 
 def sized(track: str, users: int, servers: int) -> Scenario:
-    """Return a track's scenario at another size, each server admitting twice its even share."""
+    """Return a track's scenario at another size, each server admitting twice its even share.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    users, servers : int
+        N and M; the square keeps ten servers on a square kilometre.
+
+    Returns
+    -------
+    Scenario
+    """
     scenario = Scenario.load(TRACKS[track])
     admission = min(1.0, scenario.bandwidth_MHz.mean * servers / (2 * users))
     return scenario.replace(
         users=users,
         servers=servers,
-        size_km=float(np.sqrt(servers / SERVERS_PER_KM2)),
+        size_km=float(np.sqrt(servers / _SERVERS_PER_KM2)),
         admission_MHz=admission,
     )
 
@@ -71,15 +82,15 @@ def _warm_up(track: str) -> None:
     fractional_programming(network, association)
 
 
-def allocation_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
+def _allocation_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
     """Exact resources and fractional programming from the same association: time and objective."""
     _warm_up(track)
     network = sized(track, users, 10).draw(seed)
     association = greedy(network)
     # One run takes a millisecond: the median of some counts.
-    runs = [_timed(lambda: allocate(network, association)) for _ in range(REPEATS)]
+    runs = [_timed(lambda: allocate(network, association)) for _ in range(_REPEATS)]
     exact, exact_time = runs[0][0], float(np.median([seconds for _, seconds in runs]))
-    cap = FEW if users > MANY else 200
+    cap = _FEW if users > _MANY else 200
     run, fp_time = _timed(lambda: fractional_programming(network, association, max_iterations=cap))
     paper = evaluate(network, round_layers(network, run.decision)).objective
     common = {"study": "allocation", "track": track, "users": users, "servers": 10, "seed": seed}
@@ -93,7 +104,7 @@ def allocation_rows(track: str, users: int, seed: int) -> list[dict[str, object]
     ]
 
 
-def one_step(network: Network, binary: bool) -> Allocation:
+def _one_step(network: Network, binary: bool) -> Allocation:
     """Solve P5 once at the resources of the greedy association, and the resources again.
 
     By mixed-integer programming, or by CCCP from its starts with its penalties; the best counts.
@@ -108,13 +119,13 @@ def one_step(network: Network, binary: bool) -> Allocation:
     return min([start, *tried], key=lambda allocation: allocation.objective)
 
 
-def association_rows(track: str, users: int, servers: int, seed: int) -> list[dict[str, object]]:
+def _association_rows(track: str, users: int, servers: int, seed: int) -> list[dict[str, object]]:
     """Whole methods on one network: time and gap to the best certified bound of the network."""
     network = sized(track, users, servers).draw(seed)
     best, best_time = _timed(lambda: priced(network, seed))
     rows = [("priced", best.allocation.objective, best_time, True)]
     for name, binary in (("cccp", False), ("milp", True)):
-        step, seconds = _timed(partial(one_step, network, binary))
+        step, seconds = _timed(partial(_one_step, network, binary))
         rows.append((name, step.objective, seconds, True))
     for method in ("proposed", "alternating", "greedy", "random"):
         try:
@@ -130,7 +141,7 @@ def association_rows(track: str, users: int, servers: int, seed: int) -> list[di
     ]
 
 
-def growth_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
+def _growth_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
     """Run `priced` in a process of its own: time, peak memory and gap."""
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -138,7 +149,7 @@ def growth_rows(track: str, users: int, seed: int) -> list[dict[str, object]]:
 
 
 def _growth(track: str, users: int, seed: int) -> dict[str, object]:
-    servers = max(1, users // USERS_PER_SERVER)
+    servers = max(1, users // _USERS_PER_SERVER)
     network = sized(track, users, servers).draw(seed)
     result, seconds = _timed(lambda: priced(network, seed))
     return {
@@ -167,30 +178,45 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, object]]]]:
+def _studies(quick: bool, largest: int) -> Iterable[Callable[[], list[dict[str, object]]]]:
     """Measurements in order, each a call that returns its rows."""
-    seeds = SEEDS[:2] if quick else SEEDS
+    seeds = _SEEDS[:2] if quick else _SEEDS
     for track in TRACKS:
         for users in (50, 500) if quick else (50, 500, 5000):
             for seed in seeds:
-                yield partial(allocation_rows, track, users, seed)
+                yield partial(_allocation_rows, track, users, seed)
     for track in TRACKS:
         for seed in seeds:
-            yield partial(association_rows, track, 50, 10, seed)
+            yield partial(_association_rows, track, 50, 10, seed)
     for track in TRACKS:
         users = 100
         while users <= (1000 if quick else largest):
             # The largest networks take minutes, so that few seeds have to do there.
             for seed in seeds[: 10 if users <= 1000 else 3 if users <= 10_000 else 1]:
-                yield partial(growth_rows, track, users, seed)
+                yield partial(_growth_rows, track, users, seed)
             users *= 10
 
 
 def run(path: Path, quick: bool = False, largest: int = 1_000_000) -> pd.DataFrame:
-    """Run every study, writing the CSV anew after each measurement so that none is lost."""
+    """Run every study, writing the CSV anew after each measurement so that none is lost.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file.
+    quick : bool
+        Two seeds and small sizes.
+    largest : int
+        Most users of the growth study.
+
+    Returns
+    -------
+    DataFrame
+        What the file holds, a row a measurement.
+    """
     rows: list[dict[str, object]] = []
     with Progress(transient=True) as progress:
-        for study in progress.track(list(studies(quick, largest)), description="measuring"):
+        for study in progress.track(list(_studies(quick, largest)), description="measuring"):
             rows += study()
             pd.DataFrame(rows).to_csv(path, index=False)
     return pd.DataFrame(rows)
@@ -229,9 +255,20 @@ def speedup(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def slope(rows: pd.DataFrame, track: str, fewest: int = 1000) -> float | None:
-    """Log-log slope of the time of `priced` over the users of a track, from so many users up.
+    """Log-log slope of the time of `priced` over the users of a track.
 
-    None where fewer than two sizes were measured.
+    Parameters
+    ----------
+    rows : DataFrame
+        Measurements as `run` returns them.
+    track : {"literal", "repaired"}
+    fewest : int
+        Networks with fewer users do not count.
+
+    Returns
+    -------
+    float or None
+        None where fewer than two sizes were measured.
     """
     growth = rows[(rows.study == "growth") & (rows.track == track) & (rows.users >= fewest)]
     if growth.users.nunique() < 2:

@@ -18,8 +18,8 @@ from mecllm.system.scenario import TRACKS
 
 # (users, servers, seeds, methods), on both tracks: every method at the paper's size, and `priced`
 # over a wider range of users and of users a server.
-Case = tuple[int, int, range, tuple[str, ...]]
-CASES: tuple[Case, ...] = (
+_Case = tuple[int, int, range, tuple[str, ...]]
+_CASES: tuple[_Case, ...] = (
     (50, 10, range(8), tuple(METHODS)),
     (50, 10, range(8, 30), ("priced",)),
     *((users, 10, range(4), ("priced",)) for users in (20, 500, 1000, 2000, 100, 200)),
@@ -68,6 +68,11 @@ def certificates(workers: int = 1, done: Callable[[], object] = lambda: None) ->
         Processes.
     done : callable, optional
         Called after each network, for a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `certify`, network after network.
     """
     blocks = {}
     for network, block in completed(certify, networks(), lambda job: job, workers):
@@ -80,7 +85,7 @@ def networks() -> list[tuple[str, int, int, int, tuple[str, ...]]]:
     """Arguments of `certify`, in the order of the table."""
     return [
         (track, users, servers, seed, methods)
-        for users, servers, seeds, methods in CASES
+        for users, servers, seeds, methods in _CASES
         for track in TRACKS
         for seed in seeds
     ]

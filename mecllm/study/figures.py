@@ -21,7 +21,7 @@ from mecllm.system.solution import Solution
 
 # Panel of each metric in Figures 2 and 5: (a) total energy, (b) average delay; the components
 # belong to the same panels, the rest to none.
-PANELS = {
+_PANELS = {
     metric: "a"
     if metric.endswith("energy")
     else "b"
@@ -39,6 +39,16 @@ def figure_2(scenario: Scenario, seed: int) -> list[Record]:
     the edge alone does not obey; `edge_one` is edge training that does, with α = 1. `collaborative`
     is the proposed problem with the baselines' exact resources: it separates what collaboration
     does from where the iteration stops.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+
+    Returns
+    -------
+    list of Record
     """
     network = scenario.draw(seed)
     proposed = solve(network, "proposed", seed)
@@ -53,7 +63,7 @@ def figure_2(scenario: Scenario, seed: int) -> list[Record]:
     return [
         record
         for method, solution in solutions.items()
-        for record in records(PANELS, method, 0.0, solution)
+        for record in records(_PANELS, method, 0.0, solution)
     ]
 
 
@@ -64,24 +74,36 @@ def _allocated(network: Network, solution: Solution, layers: np.ndarray | None) 
 
 
 # "We adjust the weighting factors [...] from 1 to 10": in steps of one. Panel → weight.
-WEIGHTS: tuple[float, ...] = tuple(range(1, 11))
-SWEPT = {"a": "energy", "b": "delay", "c": "stability"}
-WEIGHTING_METHODS = ("proposed", "alternating", "alpha_only", "resource_only")
-WEIGHTING_METRICS = ("energy", "delay", "stability", "local_layers")
+_WEIGHTS: tuple[float, ...] = tuple(range(1, 11))
+_SWEPT = {"a": "energy", "b": "delay", "c": "stability"}
+_WEIGHTING_METHODS = ("proposed", "alternating", "alpha_only", "resource_only")
+_WEIGHTING_METRICS = ("energy", "delay", "stability", "local_layers")
 
 
-def figure_3(scenario: Scenario, seed: int, weights: tuple[float, ...] = WEIGHTS) -> list[Record]:
+def figure_3(scenario: Scenario, seed: int, weights: tuple[float, ...] = _WEIGHTS) -> list[Record]:
     """One weight from 1 to 10, the others 1, after normalisation: proposed and three others.
 
     Every method starts from the same network and association and, at every weight, from the same
     random choices.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+    weights : tuple of float
+        Values of the weight that varies.
+
+    Returns
+    -------
+    list of Record
     """
     network = scenario.draw(seed)
     rows = []
-    for method in WEIGHTING_METHODS:
+    for method in _WEIGHTING_METHODS:
         equal = solve(network, method, seed)
-        for panel, key in SWEPT.items():
-            metrics = dict.fromkeys(WEIGHTING_METRICS, panel)
+        for panel, key in _SWEPT.items():
+            metrics = dict.fromkeys(_WEIGHTING_METRICS, panel)
             for x in weights:
                 # Weights of 1 are the same run on all three panels.
                 same = x == 1
@@ -91,17 +113,28 @@ def figure_3(scenario: Scenario, seed: int, weights: tuple[float, ...] = WEIGHTS
 
 
 def weighted(network: Network, key: str, factor: float) -> Network:
-    """Network with one normalised weight, by its name, times a factor."""
+    """Network with one normalised weight times a factor.
+
+    Parameters
+    ----------
+    key : {"energy", "delay", "stability"}
+        Which weight.
+    factor : float
+
+    Returns
+    -------
+    Network
+    """
     weights = asdict(network.weights)
     return network.with_weights(**(weights | {key: weights[key] * factor}))
 
 
 # Figure 4 has 100 users; its numbers of servers are not given. The default is 10, and at 20 slots a
 # server 5 is the least that admits 100 users.
-CONVERGENCE_USERS = 100
-SERVERS = (5, 10, 15, 20)
+_CONVERGENCE_USERS = 100
+_SERVERS = (5, 10, 15, 20)
 # Iterations recorded; a run that has ended keeps its last value. The most seen is 14.
-ITERATIONS = 20
+_ITERATIONS = 20
 
 
 def figure_4(scenario: Scenario, seed: int) -> list[Record]:
@@ -112,16 +145,31 @@ def figure_4(scenario: Scenario, seed: int) -> list[Record]:
     the start with its resources optimised. `iterations` counts the rounds until none lowers the
     objective, `settled` those until it is within one per cent of its last value, and `steps` the
     linear problems of the longest single run of CCCP.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+
+    Returns
+    -------
+    list of Record
+
+    Raises
+    ------
+    SolverError
+        When a run has more rounds than the axis of Figure 4.
     """
     rows = []
-    for servers in SERVERS:
-        changed = scenario.replace(users=CONVERGENCE_USERS, servers=servers)
+    for servers in _SERVERS:
+        changed = scenario.replace(users=_CONVERGENCE_USERS, servers=servers)
         network, method = changed.draw(seed), f"M={servers}"
         result = two_step(network, random_association(network, seed))
         values = result.rounds[1:]
-        if len(values) > ITERATIONS + 1:
+        if len(values) > _ITERATIONS + 1:
             raise SolverError(f"{len(values) - 1} rounds do not fit on the axis of Figure 4")
-        padded = np.append(values, np.full(ITERATIONS + 1 - len(values), values[-1]))
+        padded = np.append(values, np.full(_ITERATIONS + 1 - len(values), values[-1]))
         rows += [
             Record("", method, x, "objective", float(value), "1") for x, value in enumerate(padded)
         ]
@@ -132,26 +180,38 @@ def figure_4(scenario: Scenario, seed: int) -> list[Record]:
 
 
 # The list of N is not given; the default is 50, and Figure 4 has 100.
-USERS = (20, 40, 60, 80, 100)
-ASSOCIATION_METHODS = ("proposed", "greedy", "random")
+_USERS = (20, 40, 60, 80, 100)
+_ASSOCIATION_METHODS = ("proposed", "greedy", "random")
 
 
-def figure_5(scenario: Scenario, seed: int, users: tuple[int, ...] = USERS) -> list[Record]:
+def figure_5(scenario: Scenario, seed: int, users: tuple[int, ...] = _USERS) -> list[Record]:
     """Proposed, greedy and random association for several numbers of users.
 
     All three allocate resources by the same fractional programming, so that only χ differs.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+    users : tuple of int
+        Each N.
+
+    Returns
+    -------
+    list of Record
     """
     return [
         record
         for x in users
         for network in [scenario.replace(users=x).draw(seed)]
-        for method in ASSOCIATION_METHODS
-        for record in records(PANELS, method, x, solve(network, method, seed))
+        for method in _ASSOCIATION_METHODS
+        for record in records(_PANELS, method, x, solve(network, method, seed))
     ]
 
 
 # Ends and middle of Figure 3's axis.
-ALTERNATIVE_WEIGHTS = (1, 5, 10)
+_ALTERNATIVE_WEIGHTS = (1, 5, 10)
 
 
 def figure_3_alternatives(scenario: Scenario, seed: int) -> list[Record]:
@@ -162,13 +222,23 @@ def figure_3_alternatives(scenario: Scenario, seed: int) -> list[Record]:
     - `exact_same`: the best resources and α for that association;
     - `alpha_mild`, `alpha_wild`: random shares at least 0.5 or 0.01 of the maximum, not 0.1;
     - `resource_half`: random α at most Υ/2, not Υ-1.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Of the network and of the methods' own choices.
+
+    Returns
+    -------
+    list of Record
     """
     network = scenario.draw(seed)
     rows = []
-    for panel, key in SWEPT.items():
-        for x in ALTERNATIVE_WEIGHTS:
+    for panel, key in _SWEPT.items():
+        for x in _ALTERNATIVE_WEIGHTS:
             for method, solution in _variants(weighted(network, key, x), seed).items():
-                rows += records(dict.fromkeys(WEIGHTING_METRICS, panel), method, x, solution)
+                rows += records(dict.fromkeys(_WEIGHTING_METRICS, panel), method, x, solution)
     return rows
 
 

@@ -24,21 +24,21 @@ from typing import Any, TypeVar
 from mecllm.errors import ScenarioError, SolverError
 
 # Jobs under way per worker: enough that none waits for the file, few enough that little is lost.
-IN_FLIGHT = 4
+_IN_FLIGHT = 4
 # A scheduler that does not answer within this time is not there.
-CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 10
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 
 
 def completed(
-    work: Callable[..., Result],
-    jobs: Iterable[Job],
-    arguments: Callable[[Job], tuple[Any, ...]],
+    work: Callable[..., _Result],
+    jobs: Iterable[_Job],
+    arguments: Callable[[_Job], tuple[Any, ...]],
     workers: int = 1,
     dask: str | None = None,
-) -> Iterator[tuple[Job, Result]]:
+) -> Iterator[tuple[_Job, _Result]]:
     """Do some work for each job; yield each with its result as soon as it is there.
 
     Parameters
@@ -67,7 +67,7 @@ def completed(
         When a process has died.
     """
     queue = iter(jobs)
-    waiting: dict[Future[Result], Job] = {}
+    waiting: dict[Future[_Result], _Job] = {}
     with _executor(workers, dask) as (pool, width):
         while True:
             for job in islice(queue, width - len(waiting)):
@@ -78,7 +78,7 @@ def completed(
                 yield waiting.pop(future), _result(future)
 
 
-def _result(future: Future[Result]) -> Result:
+def _result(future: Future[_Result]) -> _Result:
     try:
         return future.result()
     except BrokenExecutor as error:
@@ -110,7 +110,7 @@ def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
             pool = ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(end,))
             try:
                 _start(pool, workers)
-                yield pool, IN_FLIGHT * workers
+                yield pool, _IN_FLIGHT * workers
             except BaseException:
                 # Ctrl-C, a full disk: what is under way is not waited for, the next run repeats it.
                 lifeline.close()
@@ -127,13 +127,13 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
         allowed = "the extra mecllm[dask] to be installed"
         raise ScenarioError("sweep", "dask", address, allowed) from error
     try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ScenarioError("sweep", "dask", address, "a running Dask scheduler") from error
     with client:
         threads = sum(client.ncores().values())
         # `pure` would give two rows that happen to have equal arguments one key.
-        yield client.get_executor(pure=False), IN_FLIGHT * max(threads, 1)
+        yield client.get_executor(pure=False), _IN_FLIGHT * max(threads, 1)
 
 
 def _start(pool: Executor, workers: int) -> None:

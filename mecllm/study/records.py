@@ -10,7 +10,7 @@ import pandas as pd
 from mecllm.system.files import data_path
 from mecllm.system.solution import Solution
 
-COLUMNS = (
+_COLUMNS = (
     "figure",
     "panel",
     "track",
@@ -54,7 +54,7 @@ UNITS = {
 }
 
 
-def measure(solution: Solution) -> dict[str, float]:
+def _measure(solution: Solution) -> dict[str, float]:
     """Every metric of `UNITS` for one solution.
 
     Energies are totals, delays, stability and α are means, the load is the fullest server's.
@@ -80,8 +80,22 @@ def records(panels: dict[str, str], method: str, x: float, solution: Solution) -
     """Make records of some metrics, each with the panel of the figure that it belongs to.
 
     An infinite bound or objective (local training, α = Υ) is left out: the table holds numbers.
+
+    Parameters
+    ----------
+    panels : dict
+        Metric of `UNITS` → panel.
+    method : str
+        Name for the table.
+    x : float
+        Place on the figure's axis.
+    solution : Solution
+
+    Returns
+    -------
+    list of Record
     """
-    values = measure(solution)
+    values = _measure(solution)
     return [
         Record(panel, method, x, metric, values[metric], UNITS[metric])
         for metric, panel in panels.items()
@@ -91,13 +105,25 @@ def records(panels: dict[str, str], method: str, x: float, solution: Solution) -
 
 def tidy(rows: list[tuple[object, ...]]) -> pd.DataFrame:
     """Table in a fixed order of rows, so that it does not depend on who finished first."""
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     order = ["figure", "track", "panel", "method", "metric", "x", "seed"]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 
 
 def stored(figure: str | int, track: str) -> pd.DataFrame:
-    """Read `data/results/figure-<figure>-<track>.csv`, what the book plots."""
+    """Read `data/results/figure-<figure>-<track>.csv`, what the book plots.
+
+    Parameters
+    ----------
+    figure : str or int
+        One of `STUDIES`.
+    track : {"literal", "repaired"}
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `experiment`.
+    """
     path = data_path("results", f"figure-{figure}-{track}.csv")
     frame = pd.read_csv(path, keep_default_na=False, dtype={"panel": str, "figure": str})
     return frame.astype({"x": float, "value": float})

@@ -21,7 +21,7 @@ from mecllm.system.files import data_path, fingerprint, write_whole
 from mecllm.system.scenario import TRACKS, Scenario
 
 Study = Callable[[Scenario, int], list[Record]]
-Row = tuple[object, ...]
+_Row = tuple[object, ...]
 
 
 def run(
@@ -55,6 +55,18 @@ def run(
         Called once a finished seed, for a progress bar.
     scenario : Scenario, optional
         In place of the track's own.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `experiment`.
+
+    Raises
+    ------
+    ScenarioError
+        For a part that belongs to another run.
+    SolverError
+        When a study fails on a seed, or a worker process dies.
     """
     scenario = scenario or Scenario.load(TRACKS[track])
     head = (figure, track, repr(scenario))
@@ -91,7 +103,7 @@ class _Rows(NamedTuple):
     rows: str
 
 
-def _one(study: Study, scenario: Scenario, seed: int) -> list[Row]:
+def _one(study: Study, scenario: Scenario, seed: int) -> list[_Row]:
     return [tuple(record) for record in study(scenario, seed)]
 
 
@@ -161,7 +173,20 @@ def experiment(
 
 
 def save_table(frame: pd.DataFrame, path: Path | None = None) -> Path:
-    """Write a table where `stored` finds it; ten digits, far more than the solvers settle."""
+    """Write a table where `stored` finds it; ten digits, far more than the solvers settle.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of one figure and one track.
+    path : Path, optional
+        Another file.
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
     name = f"figure-{frame['figure'].iloc[0]}-{frame['track'].iloc[0]}.csv"
     target = path or data_path("results", name)
     target.parent.mkdir(parents=True, exist_ok=True)

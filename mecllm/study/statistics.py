@@ -13,7 +13,7 @@ from mecllm.errors import ScenarioError
 # change of 1e-4 a step and so up to some 1e-3 of the objective, and more of a single term of it,
 # away from its limit; a difference of less than one per cent says nothing about the methods.
 TIE_BAND = 0.01
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _student(freedom: int) -> float:
     """Quantile of Student's distribution that bounds the two-sided interval."""
     from scipy.special import stdtrit  # imported late, and not scipy.stats, which takes seconds
 
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    return float(stdtrit(freedom, (1 + _CONFIDENCE) / 2))
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -67,11 +67,20 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def effect(one: np.ndarray, other: np.ndarray) -> Effect:
-    """Ratio of means of two paired samples (S,), with Fieller's interval.
+    """Ratio of means of two paired samples, with Fieller's interval.
 
     The ratio ρ is compatible with the data when the mean of one - ρ·other is within its own
     Student interval of 0; that is a quadratic inequality in ρ. Paired seeds enter through the
     covariance. Where the denominator itself may be 0 the interval is unbounded.
+
+    Parameters
+    ----------
+    one, other : array (S,)
+        Values seed by seed, in the same order.
+
+    Returns
+    -------
+    Effect
     """
     size, top, bottom = len(one), float(np.mean(one)), float(np.mean(other))
     ratio = top / bottom
@@ -86,12 +95,26 @@ def effect(one: np.ndarray, other: np.ndarray) -> Effect:
 
 
 def select(frame: pd.DataFrame, metric: str, method: str, panel: str | None = None) -> pd.DataFrame:
-    """Values of a metric of one method: a table of seeds (rows) by x (columns).
+    """Values of a metric of one method.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Tidy table of an experiment.
+    metric : str
+    method : str
+    panel : str, optional
+        Only rows of this panel.
+
+    Returns
+    -------
+    DataFrame
+        Seeds in rows, x in columns.
 
     Raises
     ------
     ScenarioError
-        When the table holds none.
+        When the table holds no such row.
     """
     rows = frame[(frame["metric"] == metric) & (frame["method"] == method)]
     if panel is not None:
@@ -105,14 +128,55 @@ def select(frame: pd.DataFrame, metric: str, method: str, panel: str | None = No
 def compare(
     frame: pd.DataFrame, metric: str, one: str, other: str, panel: str | None = None
 ) -> dict[float, Effect]:
-    """Effect of `one` against `other` at each x that both have."""
+    """Effect of one method against another at each x that both have.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Tidy table of an experiment.
+    metric : str
+    one, other : str
+        Methods; the ratio is `one` over `other`.
+    panel : str, optional
+        Only rows of this panel.
+
+    Returns
+    -------
+    dict
+        x → effect.
+
+    Raises
+    ------
+    ScenarioError
+        When the table holds no such row.
+    """
     left, right = (select(frame, metric, m, panel) for m in (one, other))
     left, right = left.align(right, join="inner")
     return {float(x): effect(left[x].to_numpy(), right[x].to_numpy()) for x in left.columns}
 
 
 def curve(frame: pd.DataFrame, metric: str, method: str, panel: str | None = None) -> pd.DataFrame:
-    """Mean and half-width of the interval by x: columns x, mean, half."""
+    """Mean and half-width of its 95 % interval by x.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Tidy table of an experiment.
+    metric : str
+    method : str
+    panel : str, optional
+        Only rows of this panel.
+
+    Returns
+    -------
+    DataFrame
+        Columns x, mean, half.
+
+    Raises
+    ------
+    ScenarioError
+        When the table holds no such row.
+    """
     table = select(frame, metric, method, panel)
     rows = [(float(x), *interval(table[x].dropna().to_numpy())) for x in table.columns]
     return pd.DataFrame(rows, columns=["x", "mean", "half"])

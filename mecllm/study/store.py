@@ -20,16 +20,16 @@ from typing import Any, Generic, Self, TypeVar, get_type_hints
 from mecllm.errors import ScenarioError
 
 # "mecS" as a big-endian number in the header marks a file as one of ours (SQLite's application_id).
-APPLICATION = 0x6D656353
-SCHEMA = 1
+_APPLICATION = 0x6D656353
+_SCHEMA = 1
 # Another process holds the lock for the milliseconds of one commit; a minute means a dead disk.
-BUSY_SECONDS = 60.0
+_BUSY_SECONDS = 60.0
 
 _MAGIC = b"SQLite format 3\x00"
 _AFFINITY = {int: "INTEGER NOT NULL", str: "TEXT NOT NULL"}
 
-Key = TypeVar("Key", bound=tuple[Any, ...])
-Value = TypeVar("Value", bound=tuple[Any, ...])
+_Key = TypeVar("_Key", bound=tuple[Any, ...])
+_Value = TypeVar("_Value", bound=tuple[Any, ...])
 
 
 def _columns(kind: type[Any]) -> dict[str, str]:
@@ -37,7 +37,7 @@ def _columns(kind: type[Any]) -> dict[str, str]:
     return {name: _AFFINITY.get(hint, "REAL") for name, hint in get_type_hints(kind).items()}
 
 
-class Store(Generic[Key, Value]):
+class Store(Generic[_Key, _Value]):
     """Rows of one run in one file.
 
     Parameters
@@ -57,7 +57,9 @@ class Store(Generic[Key, Value]):
         For a path that cannot be read or written.
     """
 
-    def __init__(self, path: str | Path, identity: str, key: type[Key], value: type[Value]) -> None:
+    def __init__(
+        self, path: str | Path, identity: str, key: type[_Key], value: type[_Value]
+    ) -> None:
         self.path = Path(path)
         self._key, self._value = key, value
         self._columns = _columns(key) | _columns(value)
@@ -65,7 +67,7 @@ class Store(Generic[Key, Value]):
         _refuse_foreign(self.path)
         with self._errors():
             # Every statement commits on its own unless a transaction is begun by hand.
-            self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 self._prepare(identity)
             except BaseException:
@@ -82,8 +84,8 @@ class Store(Generic[Key, Value]):
         if not self.path.stat().st_size:
             self._db.execute("BEGIN IMMEDIATE")
             # The mark is part of the first commit: no moment at which the file looks foreign.
-            self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+            self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
             )
@@ -104,8 +106,8 @@ class Store(Generic[Key, Value]):
         if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise ScenarioError(str(self.path), "file", "damaged pages", "an undamaged file")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA:
-            raise ScenarioError(str(self.path), "schema", version, str(SCHEMA))
+        if version != _SCHEMA:
+            raise ScenarioError(str(self.path), "schema", version, str(_SCHEMA))
         row = self._db.execute("SELECT value FROM sweep WHERE key = 'identity'").fetchone()
         if row is None or row[0] != identity:
             key = _first_difference(row and row[0], identity)
@@ -114,7 +116,7 @@ class Store(Generic[Key, Value]):
 
     def _use_log(self) -> None:
         """Switch to WAL; SQLite does not wait by itself when two processes do so at once."""
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline = time.monotonic() + _BUSY_SECONDS
         while True:
             try:
                 mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -137,8 +139,26 @@ class Store(Generic[Key, Value]):
         except sqlite3.DatabaseError as error:
             raise ScenarioError(str(self.path), "file", str(error), "an undamaged file") from error
 
-    def add(self, task: Key, outcome: Value) -> bool:
-        """Commit one row; False when the file already had it."""
+    def add(self, task: _Key, outcome: _Value) -> bool:
+        """Commit one row.
+
+        Parameters
+        ----------
+        task : key
+        outcome : value
+
+        Returns
+        -------
+        bool
+            False when the file already had the row.
+
+        Raises
+        ------
+        ScenarioError
+            For a file that is damaged.
+        OSError
+            When the file cannot be written; rows committed before stay.
+        """
         marks = ", ".join("?" * len(self._columns))
         with self._errors():
             cursor = self._db.execute(
@@ -147,19 +167,19 @@ class Store(Generic[Key, Value]):
             )
         return cursor.rowcount == 1
 
-    def __contains__(self, task: Key) -> bool:
+    def __contains__(self, task: _Key) -> bool:
         marks = ", ".join("?" * len(task))
         query = f"SELECT 1 FROM rows WHERE ({self._key_names}) = ({marks})"
         with self._errors():
             return self._db.execute(query, task).fetchone() is not None
 
-    def pending(self, tasks: Iterable[Key]) -> list[Key]:
+    def pending(self, tasks: Iterable[_Key]) -> list[_Key]:
         """Return the tasks that have no row yet, in their order."""
         with self._errors():
             known = set(self._db.execute(f"SELECT {self._key_names} FROM rows"))
         return [task for task in tasks if task not in known]
 
-    def rows(self) -> Iterator[tuple[Key, Value]]:
+    def rows(self) -> Iterator[tuple[_Key, _Value]]:
         """Every row, ordered by its key."""
         size = len(self._key_names.split(", "))
         query = f"SELECT {', '.join(self._columns)} FROM rows ORDER BY {self._key_names}"
@@ -185,7 +205,7 @@ def _refuse_foreign(path: Path) -> None:
     if not header:
         return
     mark = struct.unpack(">I", header[68:72])[0] if len(header) == 100 else None
-    if not header.startswith(_MAGIC) or mark != APPLICATION:
+    if not header.startswith(_MAGIC) or mark != _APPLICATION:
         found = "a SQLite file of another program" if header.startswith(_MAGIC) else "not SQLite"
         raise ScenarioError(str(path), "file", found, "a missing or empty file, or a run's own")
     if not os.access(path, os.W_OK):

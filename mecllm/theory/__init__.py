@@ -5,7 +5,9 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.theory.fractional": "DERIVED LITERAL Pair REPAIRED User agree mismatches snr",
+        "mecllm.theory.fractional": "DERIVED snr",
+        "mecllm.theory.compare": "agree mismatches",
+        "mecllm.theory.symbols": "LITERAL REPAIRED Pair User",
         "mecllm.theory.derive_run": "arguments track_of",
         "mecllm.theory.printed": "PRINTED",
         "mecllm.theory.lemma1": "exact_penalty vertices",

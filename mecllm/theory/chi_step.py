@@ -18,21 +18,53 @@ from mecllm.system.model import Decision
 from mecllm.system.network import Network
 from mecllm.theory import fractional as transform
 from mecllm.theory.derive_run import arguments, evaluate, track_of
-from mecllm.theory.fractional import LAYERS, LITERAL, OMEGA_E, SERVERS, Pair, Track, User
+from mecllm.theory.symbols import (
+    KAPPA_1,
+    KAPPA_2,
+    LAYERS,
+    LITERAL,
+    NOISE,
+    OMEGA_E,
+    OMEGA_T,
+    SERVERS,
+    Pair,
+    Track,
+    User,
+)
 
-USERS = (1, 2)
-PAIRS = tuple((n, m) for n in USERS for m in SERVERS)
+_USERS = (1, 2)
+PAIRS = tuple((n, m) for n in _USERS for m in SERVERS)
 #: ϱ, the weight of the penalty in P6.
-PENALTY = Symbol("varrho", positive=True)
+_PENALTY = Symbol("varrho", positive=True)
 
 
 def chosen(n: int, m: int) -> Symbol:
-    """χ of the pair (n, m)."""
+    """χ of the pair (n, m).
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+
+    Returns
+    -------
+    Symbol
+    """
     return Pair.of(n, m).chosen
 
 
 def last(n: int, m: int) -> Symbol:
-    """χ of the pair (n, m) at the i-th iterate of (51)."""
+    """χ of the pair (n, m) at the i-th iterate of (51).
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+
+    Returns
+    -------
+    Symbol
+    """
     return Symbol(f"chi_{n}{m}^i", real=True)
 
 
@@ -48,27 +80,39 @@ def penalty() -> Expr:
     return sum((chosen(*pair) * (1 - chosen(*pair)) for pair in PAIRS), start=sp.Integer(0))
 
 
-def objective(track: Track = LITERAL) -> Expr:
+def _objective(track: Track = LITERAL) -> Expr:
     """H of all users, equation (11), with everything but χ a parameter."""
-    return sum((transform.objective(n, track=track) for n in USERS), start=sp.Integer(0))
+    return sum((transform.objective(n, track=track) for n in _USERS), start=sp.Integer(0))
 
 
 def stability(track: Track = LITERAL) -> Expr:
     """Term of (11) that (48) leaves out."""
-    return sum((transform.stability_cost(n, track) for n in USERS), start=sp.Integer(0))
+    return sum((transform.stability_cost(n, track) for n in _USERS), start=sp.Integer(0))
 
 
 def assignment_cost(track: Track = LITERAL) -> Expr:
     """G of Lemma 1: H without its stability term."""
-    return objective(track) - stability(track)
+    return _objective(track) - stability(track)
 
 
 def pair_cost(n: int, m: int, track: Track = LITERAL) -> Expr:
-    """Coefficient of χ_nm in H: what the pair (n, m) costs if it is used."""
-    return sp.diff(objective(track), chosen(n, m))
+    """Coefficient of χ_nm in H: what the pair (n, m) costs if it is used.
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+    track : Track
+        Mends that H carries.
+
+    Returns
+    -------
+    Expr
+    """
+    return sp.diff(_objective(track), chosen(n, m))
 
 
-def first_order(expression: Expr) -> Expr:
+def _first_order(expression: Expr) -> Expr:
     """First-order Taylor expansion in χ about the i-th iterate."""
     at = {chosen(*pair): last(*pair) for pair in PAIRS}
     slope = {pair: sp.diff(expression, chosen(*pair)).subs(at) for pair in PAIRS}
@@ -80,7 +124,7 @@ def difference_of_convex() -> tuple[Expr, Expr]:
     """Return (g, h) with the objective of P6 = g - h, g linear and h = ϱ Σ χ² convex."""
     total = sum((chosen(*pair) for pair in PAIRS), start=sp.Integer(0))
     squares = sum((chosen(*pair) ** 2 for pair in PAIRS), start=sp.Integer(0))
-    return assignment_cost() + PENALTY * total, PENALTY * squares
+    return assignment_cost() + _PENALTY * total, _PENALTY * squares
 
 
 def hessian(expression: Expr) -> Matrix:
@@ -89,22 +133,32 @@ def hessian(expression: Expr) -> Matrix:
 
 
 def linearised_cost(n: int, m: int) -> Expr:
-    """Coefficient of χ_nm in the linear problem of one CCCP step: c_nm + ϱ (1 - 2 χ_nm^i)."""
+    """Coefficient of χ_nm in the linear problem of one CCCP step: c_nm + ϱ (1 - 2 χ_nm^i).
+
+    Parameters
+    ----------
+    n, m : int
+        User and server.
+
+    Returns
+    -------
+    Expr
+    """
     g, h = difference_of_convex()
-    return sp.diff(g - first_order(h), chosen(n, m))
+    return sp.diff(g - _first_order(h), chosen(n, m))
 
 
-def derived() -> dict[str, Expr]:
+def _derived() -> dict[str, Expr]:
     """Equations (47), (48), (50) and (51), from H and the penalty."""
     return {
         "47": penalty(),
-        "48": objective() - stability(),
-        "50": assignment_cost() + PENALTY * penalty(),
-        "51": first_order(-penalty()),
+        "48": _objective() - stability(),
+        "50": assignment_cost() + _PENALTY * penalty(),
+        "51": _first_order(-penalty()),
     }
 
 
-def printed() -> dict[str, Expr]:
+def _printed() -> dict[str, Expr]:
     """Equations (47), (48), (50) and (51) as the paper prints them, transcribed by hand.
 
     (48) and (50) are printed through Cost_n^u and Cost_m^E, which are written out from (1)-(7).
@@ -113,27 +167,27 @@ def printed() -> dict[str, Expr]:
     cost = sum(user, start=sp.Integer(0)) + sum(edge, start=sp.Integer(0))
     chi, now = chosen, last
     return {
-        "47": sum(chi(n, m) * (1 - chi(n, m)) for n in USERS for m in SERVERS),
+        "47": sum(chi(n, m) * (1 - chi(n, m)) for n in _USERS for m in SERVERS),
         "48": cost,
-        "50": cost + PENALTY * sum(chi(n, m) * (1 - chi(n, m)) for n in USERS for m in SERVERS),
-        "51": sum(now(n, m) * (now(n, m) - 1) for n in USERS for m in SERVERS)
-        + sum((2 * now(n, m) - 1) * (chi(n, m) - now(n, m)) for n in USERS for m in SERVERS),
+        "50": cost + _PENALTY * sum(chi(n, m) * (1 - chi(n, m)) for n in _USERS for m in SERVERS),
+        "51": sum(now(n, m) * (now(n, m) - 1) for n in _USERS for m in SERVERS)
+        + sum((2 * now(n, m) - 1) * (chi(n, m) - now(n, m)) for n in _USERS for m in SERVERS),
     }
 
 
 def _printed_costs() -> tuple[list[Expr], list[Expr]]:
     """Cost_m^E by (5)-(7) for each server and Cost_n^u by (1)-(4) for each user, as printed."""
-    wt, we, k1, k2 = transform.OMEGA_T, OMEGA_E, transform.KAPPA_1, transform.KAPPA_2
+    wt, we, k1, k2 = OMEGA_T, OMEGA_E, KAPPA_1, KAPPA_2
     server, user = [], []
     for m in SERVERS:
         total = sp.Integer(0)
-        for n in USERS:
+        for n in _USERS:
             pair, psi = Pair.of(n, m), User.of(n).flops
             delay = psi / (pair.frequency * pair.cores * pair.rate)
             energy = k2 * pair.frequency**3 * delay
             total += pair.chosen * (LAYERS - User.of(n).layers) * (wt * delay + we * energy)
         server.append(total)
-    for n in USERS:
+    for n in _USERS:
         own = User.of(n)
         delay = own.flops / (own.frequency * own.cores * own.rate)
         energy = k1 * own.frequency**3 * delay
@@ -141,10 +195,7 @@ def _printed_costs() -> tuple[list[Expr], list[Expr]]:
             pair.chosen
             * own.bits
             * own.power
-            / (
-                pair.bandwidth
-                * sp.log(1 + pair.gain * own.power / (transform.NOISE * pair.bandwidth), 2)
-            )
+            / (pair.bandwidth * sp.log(1 + pair.gain * own.power / (NOISE * pair.bandwidth), 2))
             for pair in (Pair.of(n, m) for m in SERVERS)
         )
         user.append(own.layers * (wt * delay + we * energy) + we * upload)
@@ -152,7 +203,20 @@ def _printed_costs() -> tuple[list[Expr], list[Expr]]:
 
 
 def pair_cost_values(network: Network, decision: Decision, offer: Offer) -> Array:
-    """Evaluate `pair_cost` (N, M) at fixed α, p and the offered b, f: derive = run."""
+    """Evaluate `pair_cost` at fixed α, p and the offered b, f: derive = run.
+
+    Parameters
+    ----------
+    decision : Decision
+        Source of α, p and f^U; its own servers do not count.
+    offer : Offer
+        Bandwidth [Hz] and clock [Hz] that each server offers each user, (N, M).
+
+    Returns
+    -------
+    array (N, M)
+        Cost of each pair.
+    """
     cost = pair_cost(1, 1, track_of(network))
     columns = []
     for server in range(network.servers):
@@ -166,13 +230,13 @@ def pair_cost_values(network: Network, decision: Decision, offer: Offer) -> Arra
     return np.column_stack(columns)
 
 
-#: `derived()` and `printed()`, made when they are first asked for.
+#: Made when they are first asked for.
 DERIVED: dict[str, Expr]
 PRINTED: dict[str, Expr]
 
 
 def __getattr__(name: str) -> dict[str, Expr]:
-    makers = {"DERIVED": derived, "PRINTED": printed}
+    makers = {"DERIVED": _derived, "PRINTED": _printed}
     if name not in makers:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals().setdefault(name, makers[name]())

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mecllm.system.arrays import require
-from mecllm.theory.learners import Array, Learner, fit
+from mecllm.system.arrays import Array, require
+from mecllm.theory.learners import Learner, fit
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,28 @@ def replace_one(
 ) -> ReplaceOne:
     """Replace each row i (or those in `rows`) by each replacement: the differences of (8).
 
-    `replacements` is (R, d+1), the same for every row, or (I, R, d+1).
+    Parameters
+    ----------
+    learner : Learner
+        G settings.
+    samples : array (k, d+1)
+        Training set S.
+    replacements : array (R, d+1) or (I, R, d+1)
+        The same for every row, or each row's own.
+    rows : int array (I,), optional
+        Rows to replace; all by default.
+    tolerance : float
+        Largest certified distance of each fit to its minimiser [weight].
+
+    Returns
+    -------
+    ReplaceOne
+        Changes of the loss and distances (G, I, R), and what the solver may add.
+
+    Raises
+    ------
+    SolverError
+        If a fit does not reach the tolerance.
     """
     index = np.arange(len(samples)) if rows is None else rows
     wanted = (len(index), replacements.shape[-2], samples.shape[1])
@@ -68,6 +89,31 @@ def expected_stability(
     """Left side of (8): E|ℓ(A(S),zᵢ) - ℓ(A(Sⁱ),zᵢ)| with S and zᵢ' drawn from one distribution.
 
     The samples are exchangeable, so each draw averages over all i; draws are independent.
+
+    Parameters
+    ----------
+    learner : Learner
+        G settings.
+    draw : callable
+        (rng, count) → samples (count, d+1).
+    count : int
+        k, samples of a training set.
+    draws : int
+        Independent training sets, at least 2.
+    seed : int
+        Of all draws.
+
+    Returns
+    -------
+    Expectation
+        Mean, interval and largest change (G,).
+
+    Raises
+    ------
+    ScenarioError
+        For fewer than two draws.
+    SolverError
+        If a fit does not reach its tolerance.
     """
     from scipy.special import stdtrit  # imported late: it takes half a second
 

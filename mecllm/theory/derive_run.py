@@ -17,6 +17,14 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.model import Decision
 from mecllm.system.network import Network
 from mecllm.theory.fractional import (
+    auxiliaries,
+    edge_layer_cost,
+    local_layer_cost,
+    objective,
+    transmission_rate,
+    variables,
+)
+from mecllm.theory.symbols import (
     CONVEXITY,
     KAPPA_1,
     KAPPA_2,
@@ -29,28 +37,34 @@ from mecllm.theory.fractional import (
     Pair,
     Track,
     User,
-    auxiliaries,
-    edge_layer_cost,
-    local_layer_cost,
-    objective,
-    transmission_rate,
-    variables,
 )
 
 #: A stored decision knows each user's own server only, so sums over m have this one term.
 OWN_SERVER = (1,)
 
 #: Decimal digits of derived values; signal-to-noise ratios of 1e-6 cancel up to twelve of them.
-DIGITS = 40
+_DIGITS = 40
 
 
 def arguments(
     network: Network, decision: Decision, auxiliary: Auxiliary | None = None
 ) -> dict[Symbol, Array]:
-    """Value (N,) or scalar of every symbol of user 1 at server 1, for all users of a network.
+    """Value of every symbol of user 1 at server 1, for all users of a network.
 
     The symbols of one user stand for each user in turn: K and H are sums over users, so one term
     evaluated on arrays gives all of them.
+
+    Parameters
+    ----------
+    decision : Decision
+        Where the variables are read.
+    auxiliary : Auxiliary, optional
+        z, v and q, for expressions that hold them.
+
+    Returns
+    -------
+    dict
+        Symbol → array (N,), or () where all users share the value.
     """
     user, pair, own = User.of(1), Pair.of(1, 1), decision.association
     values = {
@@ -89,13 +103,24 @@ def evaluate(expression: Expr, values: dict[Symbol, Array]) -> Array:
 
     Slopes such as (28) are small differences of large terms where the signal-to-noise ratio is
     small; here they are exact, so that what differs is the rounding of the code compared.
+
+    Parameters
+    ----------
+    expression : Expr
+    values : dict
+        Symbol → array, as `arguments` gives them; the arrays are broadcast.
+
+    Returns
+    -------
+    array
+        Of the broadcast shape, (N,) for the arrays of a network.
     """
     # SymPy's own arithmetic: it comes with SymPy and is not asked for apart.
     from mpmath import mp  # type: ignore[import-untyped]
 
     compiled, symbols = _compile(expression)
     columns = np.broadcast_arrays(*(values[symbol] for symbol in symbols))
-    with mp.workdps(DIGITS):
+    with mp.workdps(_DIGITS):
         rows = zip(*(column.ravel() for column in columns), strict=True)
         flat = [float(compiled(*map(mp.mpf, row))) for row in rows]
     return np.reshape(flat, columns[0].shape)
@@ -113,7 +138,7 @@ def track_of(network: Network) -> Track:
     return Track(delay=flags.transmission_delay, sharp=flags.stability_bound == "sharp")
 
 
-def derived_values(network: Network, decision: Decision) -> dict[str, Array]:
+def _derived_values(network: Network, decision: Decision) -> dict[str, Array]:
     """Values of the derived equations at a decision, keyed by the paper's number.
 
     The auxiliaries in (13) and (17)-(21) are those that are optimal at the reference point, so
@@ -141,7 +166,7 @@ def derived_values(network: Network, decision: Decision) -> dict[str, Array]:
     return values
 
 
-def run_values(network: Network, decision: Decision) -> dict[str, Array]:
+def _run_values(network: Network, decision: Decision) -> dict[str, Array]:
     """Compute the same equations by the functions that `mecllm` ships."""
     m = decision.association
     elsewhere = run.auxiliary(network, model.reference_decision(network, m))
@@ -169,7 +194,7 @@ def run_values(network: Network, decision: Decision) -> dict[str, Array]:
 
 def differences(network: Network, decision: Decision) -> dict[str, float]:
     """Largest |run - derived| of each equation, relative to its largest derived value."""
-    derived, computed = derived_values(network, decision), run_values(network, decision)
+    derived, computed = _derived_values(network, decision), _run_values(network, decision)
     return {
         number: float(np.max(np.abs(computed[number] - value)) / np.max(np.abs(value)))
         for number, value in derived.items()
@@ -177,7 +202,19 @@ def differences(network: Network, decision: Decision) -> dict[str, float]:
 
 
 def random_decision(network: Network, association: IntArray, rng: np.random.Generator) -> Decision:
-    """Draw an admissible decision with relaxed α: the point at which formulas are compared."""
+    """Draw an admissible decision with relaxed α: the point at which formulas are compared.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        Server of each user.
+    rng : Generator
+        Source of the draw.
+
+    Returns
+    -------
+    Decision
+    """
 
     def shares() -> Array:
         weight = rng.uniform(0.2, 1.0, network.users)

@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mecllm.errors import SolverError
-from mecllm.system.arrays import require
-
-Array = NDArray[np.float64]
+from mecllm.system.arrays import Array, require
 
 #: Width of the quadratic piece of the smoothed hinge; its slope stays in [-1, 0].
-HINGE_WIDTH = 0.5
+_HINGE_WIDTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ def _huber(t: Array) -> Array:
 
 
 def _hinge(t: Array) -> Array:
-    quadratic = np.maximum(1 - t, 0.0) ** 2 / (2 * HINGE_WIDTH)
-    return np.where(t < 1 - HINGE_WIDTH, 1 - t - HINGE_WIDTH / 2, quadratic)
+    quadratic = np.maximum(1 - t, 0.0) ** 2 / (2 * _HINGE_WIDTH)
+    return np.where(t < 1 - _HINGE_WIDTH, 1 - t - _HINGE_WIDTH / 2, quadratic)
 
 
 LOSSES = {
@@ -51,7 +49,7 @@ LOSSES = {
     "logistic": Loss(lambda t: np.logaddexp(0.0, -t), _logistic_slope, 0.25),
     "huber": Loss(_huber, lambda t: np.clip(t, -1.0, 1.0), 1.0),
     "smoothed hinge": Loss(
-        _hinge, lambda t: np.clip((t - 1) / HINGE_WIDTH, -1.0, 0.0), 1 / HINGE_WIDTH
+        _hinge, lambda t: np.clip((t - 1) / _HINGE_WIDTH, -1.0, 0.0), 1 / _HINGE_WIDTH
     ),
 }
 
@@ -102,7 +100,17 @@ class Learner:
         return 2 * (1 - share) + mu
 
     def losses(self, weights: Array, samples: Array) -> Array:
-        """Loss of weights (G, ..., d) at samples (..., d+1), paired along the last axes."""
+        """Loss of weights at samples, paired along the last axes.
+
+        Parameters
+        ----------
+        weights : array (G, ..., d)
+        samples : array (..., d+1)
+
+        Returns
+        -------
+        array (G, ...)
+        """
         margin = (weights * samples[..., :-1]).sum(axis=-1) - samples[..., -1]
         mu = self.settings[1].reshape(-1, *[1] * (margin.ndim - 1))
         value: Array = self.loss.value(margin) + mu / 2 * (weights**2).sum(axis=-1)
@@ -116,10 +124,25 @@ class Learner:
 
 
 def lipschitz(learner: Learner, pool: Array) -> Array:
-    """Smallest L (G,) that holds on the ball for each sample of the pool (n, d+1).
+    """Smallest L that holds on the ball for each sample of the pool.
 
     φ' does not decrease, so ‖φ'(a·w - b)a + μw‖ is largest at w = ±R a/‖a‖, where both terms
     point the same way: L is attained, not an estimate.
+
+    Parameters
+    ----------
+    learner : Learner
+        G settings on a finite ball.
+    pool : array (n, d+1)
+
+    Returns
+    -------
+    array (G,)
+
+    Raises
+    ------
+    ScenarioError
+        For an infinite radius.
     """
     require(np.isfinite(learner.radius), "radius", learner.radius, "finite, for a Lipschitz loss")
     size, offset = np.linalg.norm(pool[:, :-1], axis=1), pool[:, -1]
@@ -165,6 +188,12 @@ def fit(
         Warm start.
     tolerance : float
         Largest certified distance to the minimiser [weight].
+    max_iterations : int
+        Steps before the solver gives up.
+
+    Returns
+    -------
+    Fit
 
     Raises
     ------
@@ -210,14 +239,37 @@ def fit(
 def freeze(samples: Array, tuned: NDArray[np.bool_], centre: Array) -> Array:
     """Reduce samples to the problem (A.1): weights that are not tuned stay at `centre`.
 
-    What frozen weights contribute to a·w moves into b; columns (n, tuned.sum() + 1) remain.
+    What frozen weights contribute to a·w moves into b.
+
+    Parameters
+    ----------
+    samples : array (n, d+1)
+    tuned : bool array (d,)
+    centre : array (d,)
+
+    Returns
+    -------
+    array (n, tuned.sum() + 1)
     """
     fixed = samples[:, :-1][:, ~tuned] @ centre[~tuned]
     return np.column_stack([samples[:, :-1][:, tuned], samples[:, -1] - fixed])
 
 
 def labelled(features: Array, labels: ArrayLike, offset: float = 0.0) -> Array:
-    """Make samples (n, d+1) of features (n, d) and labels ±1: standardised, in the unit ball."""
+    """Make samples of features and labels: standardised, in the unit ball.
+
+    Parameters
+    ----------
+    features : array (n, d)
+    labels : array (n,)
+        Each ±1.
+    offset : float
+        b of every sample.
+
+    Returns
+    -------
+    array (n, d+1)
+    """
     deviation = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     scaled = scaled / np.linalg.norm(scaled, axis=1).max() * np.asarray(labels)[:, None]
@@ -227,7 +279,20 @@ def labelled(features: Array, labels: ArrayLike, offset: float = 0.0) -> Array:
 def unit_samples(
     rng: np.random.Generator, count: int, dimension: int, offset: float = 0.0
 ) -> Array:
-    """Draw samples y·x with ‖x‖ = 1 and a label that follows x₁, one in five flipped."""
+    """Draw samples y·x with ‖x‖ = 1 and a label that follows x₁, one in five flipped.
+
+    Parameters
+    ----------
+    rng : Generator
+    count, dimension : int
+        n and d.
+    offset : float
+        b of every sample.
+
+    Returns
+    -------
+    array (n, d+1)
+    """
     x = rng.standard_normal((count, dimension))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     label = np.where(x[:, 0] >= 0, 1.0, -1.0) * np.where(rng.random(count) < 0.2, -1.0, 1.0)

@@ -17,9 +17,9 @@ from mecllm.system.arrays import Array
 
 # Data of the examples are numbers of order 1 (constraints are scaled by their right sides), so a
 # coordinate below this is a zero that rounding has touched.
-ROUNDING = 1e-9
+_ROUNDING = 1e-9
 # Candidate bases that a chapter may try; 300,000 systems of 12 equations take about a second.
-MOST_BASES = 300_000
+_MOST_BASES = 300_000
 
 
 def vertices(polytope: Polytope) -> Array:
@@ -31,7 +31,7 @@ def vertices(polytope: Polytope) -> Array:
     Raises
     ------
     ScenarioError
-        When there are more than `MOST_BASES` bases.
+        For more than 300,000 candidate bases.
     """
     size, slacks = polytope.equal.shape[1], len(polytope.limit)
     free = np.zeros((len(polytope.target), slacks))
@@ -41,16 +41,16 @@ def vertices(polytope: Polytope) -> Array:
         return np.empty((0, size))
     rows, right = found
     rank, columns = rows.shape
-    if comb(columns, rank) > MOST_BASES:
-        raise ScenarioError("vertices", "bases", comb(columns, rank), f"at most {MOST_BASES}")
+    if comb(columns, rank) > _MOST_BASES:
+        raise ScenarioError("vertices", "bases", comb(columns, rank), f"at most {_MOST_BASES}")
     bases = np.array(list(combinations(range(columns), rank)))
     systems = rows.T[bases].transpose(0, 2, 1)
-    regular = np.abs(np.linalg.det(systems)) > ROUNDING
+    regular = np.abs(np.linalg.det(systems)) > _ROUNDING
     bases = bases[regular]
     solved = np.linalg.solve(systems[regular], np.broadcast_to(right, bases.shape)[..., None])
     points = np.zeros((len(bases), columns))
     np.put_along_axis(points, bases, solved[..., 0], axis=1)
-    points = points[(points >= -ROUNDING).all(axis=1), :size]
+    points = points[(points >= -_ROUNDING).all(axis=1), :size]
     # A degenerate vertex has several bases; + 0.0 makes -0.0 the same number as 0.0.
     _, first = np.unique(np.round(points, 9) + 0.0, axis=0, return_index=True)
     return np.clip(points[first], 0.0, 1.0)
@@ -61,10 +61,10 @@ def _independent(rows: Array, right: Array) -> tuple[Array, Array] | None:
     from scipy.linalg import qr  # imported late: it takes most of a second
 
     _, triangle, order = qr(rows.T, mode="economic", pivoting=True)
-    rank = int(np.sum(np.abs(np.diag(triangle)) > ROUNDING))
+    rank = int(np.sum(np.abs(np.diag(triangle)) > _ROUNDING))
     kept, rest = order[:rank], order[rank:]
     weights = np.linalg.lstsq(rows[kept].T, rows[rest].T, rcond=None)[0]
-    if not np.allclose(weights.T @ right[kept], right[rest], atol=ROUNDING):
+    if not np.allclose(weights.T @ right[kept], right[rest], atol=_ROUNDING):
         return None
     return rows[kept], right[kept]
 
@@ -92,7 +92,18 @@ class ExactPenalty:
 
 
 def exact_penalty(costs: Array, points: Array) -> ExactPenalty:
-    """Constants of Lemma 1 for a linear cost (n,) over the polytope with the vertices (V, n).
+    """Constants of Lemma 1, equation (49), for a linear cost over a polytope.
+
+    Parameters
+    ----------
+    costs : array (n,)
+        Cost of each variable.
+    points : array (V, n)
+        Vertices of the polytope.
+
+    Returns
+    -------
+    ExactPenalty
 
     Raises
     ------
@@ -100,7 +111,7 @@ def exact_penalty(costs: Array, points: Array) -> ExactPenalty:
         When no vertex is binary, so that P5 has no feasible point.
     """
     value, excess = points @ costs, violation(points)
-    binary = excess <= ROUNDING
+    binary = excess <= _ROUNDING
     if not binary.any():
         raise ScenarioError("exact_penalty", "binary vertices", 0, "at least 1")
     best = float(value[binary].min())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sympy import Expr, log
 
-from mecllm.theory.fractional import (
+from mecllm.theory.symbols import (
     KAPPA_1,
     KAPPA_2,
     LAYERS,
@@ -24,14 +24,14 @@ from mecllm.theory.fractional import (
 )
 
 
-def printed(n: int = 1, m: int = 1, servers: tuple[int, ...] = SERVERS) -> dict[str, Expr]:
+def _printed(n: int = 1, m: int = 1) -> dict[str, Expr]:
     """Equations (12)-(32) of user n at server m, keyed by the paper's number.
 
     Of the identities (16) and (32a)-(32e) this is the right side. In (16) and (12) it is H, in
     (32a)-(32e) the derivative of K at the optimal auxiliaries, (22)-(26).
     """
     user, pair = User.of(n), Pair.of(n, m)
-    pairs = [Pair.of(n, server) for server in servers]
+    pairs = [Pair.of(n, server) for server in SERVERS]
     alpha, p, f, z = user.layers, user.power, user.frequency, user.z
     psi, d, k, cd = user.flops, user.bits, user.samples, user.cores * user.rate
     g, b, fe, v, q = pair.gain, pair.bandwidth, pair.frequency, pair.v, pair.q
@@ -149,11 +149,11 @@ def printed(n: int = 1, m: int = 1, servers: tuple[int, ...] = SERVERS) -> dict[
     return equations
 
 
-#: `printed()`, written out when it is first asked for.
+#: Written out when it is first asked for.
 PRINTED: dict[str, Expr]
 
 
 def __getattr__(name: str) -> dict[str, Expr]:
     if name != "PRINTED":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals().setdefault(name, printed())
+    return globals().setdefault(name, _printed())

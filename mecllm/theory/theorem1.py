@@ -7,7 +7,6 @@ L the Lipschitz constant. μ is the strong convexity of the loss, D = ‖A(Sⁱ)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from itertools import combinations, product
 from typing import Any
 
@@ -18,13 +17,10 @@ SHARE = Symbol("alpha", positive=True)
 SAMPLES = Symbol("k", positive=True)
 LIPSCHITZ = Symbol("L", positive=True)
 CURVATURE = Symbol("mu", nonnegative=True)
-DISTANCE = Symbol("D", positive=True)
+_DISTANCE = Symbol("D", positive=True)
 MULTIPLIER = Symbol("lambda", positive=True)
 
 Law = Mapping[tuple[int, ...], Expr]
-
-
-# --- The masks: (A.1)-(A.6) ---------------------------------------------------------------------
 
 
 def gaps(size: int) -> tuple[Symbol, ...]:
@@ -41,7 +37,20 @@ def independent_masks(size: int) -> Law:
 
 
 def layer_masks(widths: Sequence[int], tuned: int) -> Law:
-    """Law of a mask that frees `tuned` whole layers, each choice equally likely."""
+    """Law of a mask that frees `tuned` whole layers, each choice equally likely.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Weights of each layer.
+    tuned : int
+        Layers that are freed.
+
+    Returns
+    -------
+    mapping
+        Diagonal of the mask → probability.
+    """
     choices = list(combinations(range(len(widths)), tuned))
     weight = sp.Rational(1, len(choices))
     return {
@@ -77,11 +86,21 @@ def penalised_minimiser(weight: Expr) -> Expr:
     return sp.factor(sp.solve(sp.diff(objective, w), w)[0])
 
 
-# --- The chain of inequalities: (A.7)-(A.18) ----------------------------------------------------
-
-
 def swap_residual(count: int, scale: Expr) -> Expr:
-    """f_S(u) - f_S(v) minus the last line of (A.7), for L_S = scale · Σ_j ℓ(w, z_j), i = 1."""
+    """f_S(u) - f_S(v) minus the last line of (A.7), for L_S = scale · Σ_j ℓ(w, z_j), i = 1.
+
+    Parameters
+    ----------
+    count : int
+        k, samples of S.
+    scale : Expr
+        1/k for the mean loss, 1 for the sum.
+
+    Returns
+    -------
+    Expr
+        Zero where (A.7) is right.
+    """
     pull = sp.symbols("P_u P_v", real=True)
     at_u, at_v = (sp.symbols(f"l{point}1:{count + 1}", real=True) for point in "uv")
     new_u, new_v = sp.symbols("l'u l'v", real=True)
@@ -115,30 +134,39 @@ def curvature_gap(size: int) -> Expr:
 
 
 def distance_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
-    """Largest D that strong convexity at one or at both minimisers leaves room for.
+    """Largest D that strong convexity at one or at both minimisers leaves room for: (A.16).
 
     Each minimiser gives (1 - α + μ/2)D², (A.11); the losses give at most 2LD/k, (A.13), (A.14).
+
+    Parameters
+    ----------
+    minimisers : int
+        1 or 2.
+    curvature : Expr
+        μ.
+
+    Returns
+    -------
+    Expr
     """
-    below = minimisers * (1 - SHARE + curvature / 2) * DISTANCE**2
-    above = 2 * LIPSCHITZ * DISTANCE / SAMPLES
-    return sp.factor(sp.solve(sp.Eq(below, above), DISTANCE)[0])
+    below = minimisers * (1 - SHARE + curvature / 2) * _DISTANCE**2
+    above = 2 * LIPSCHITZ * _DISTANCE / SAMPLES
+    return sp.factor(sp.solve(sp.Eq(below, above), _DISTANCE)[0])
 
 
 def loss_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
-    """Largest change of a loss, L times the distance: (A.17)."""
+    """Largest change of a loss, L times the distance: (A.17).
+
+    Parameters
+    ----------
+    minimisers, curvature
+        As `distance_bound` takes them.
+
+    Returns
+    -------
+    Expr
+    """
     return sp.factor(LIPSCHITZ * distance_bound(minimisers, curvature))
-
-
-@cache
-def paper_bound() -> Expr:
-    """Return the bound (10) of the paper, `PAPER_BOUND`."""
-    return loss_bound(1, sp.Integer(0))
-
-
-@cache
-def sharp_bound() -> Expr:
-    """Return the bound from strong convexity at both minimisers, `SHARP_BOUND`."""
-    return loss_bound(2)
 
 
 def with_pull(factor: Expr) -> Expr:
@@ -146,7 +174,7 @@ def with_pull(factor: Expr) -> Expr:
 
     1/k gives the learner with the *sum* of losses of (A.1); λ gives (A.2) at multiplier λ.
     """
-    return sp.factor(sharp_bound().subs(SHARE, 1 - factor * (1 - SHARE)))
+    return sp.factor(loss_bound(2).subs(SHARE, 1 - factor * (1 - SHARE)))
 
 
 def largest_diameter() -> Expr:
@@ -155,10 +183,7 @@ def largest_diameter() -> Expr:
     μD² <= (∇ℓ(u) - ∇ℓ(v))·(u - v) <= 2LD.
     """
     mu = Symbol("mu", positive=True)
-    return sp.solve(sp.Eq(mu * DISTANCE**2, 2 * LIPSCHITZ * DISTANCE), DISTANCE)[0]
-
-
-# --- Instances ----------------------------------------------------------------------------------
+    return sp.solve(sp.Eq(mu * _DISTANCE**2, 2 * LIPSCHITZ * _DISTANCE), _DISTANCE)[0]
 
 
 def linear_instance() -> dict[str, Expr]:
@@ -192,7 +217,7 @@ def curved_instance() -> dict[str, Expr]:
     loss = slope * w + CURVATURE / 2 * w**2
     change = sp.factor(loss.subs(w, after) - loss.subs(w, before))
     lipschitz = slope + CURVATURE * after
-    ratio = sp.factor(change / sharp_bound().subs(LIPSCHITZ, lipschitz))
+    ratio = sp.factor(change / loss_bound(2).subs(LIPSCHITZ, lipschitz))
     return {"after": after, "change": change, "lipschitz": lipschitz, "ratio": ratio}
 
 
@@ -215,18 +240,15 @@ def boundary_instance() -> dict[str, Expr]:
     }
 
 
-# --- Printed and derived, side by side ----------------------------------------------------------
-
-
-def printed() -> dict[str, Expr]:
+def _printed() -> dict[str, Expr]:
     """Formulas of Appendix A as the paper prints them, transcribed by hand (ξ = 3 for (A.5))."""
     pull = sum(g**2 for g in gaps(3))
     return {
         "A.5 middle": pull * 3 * (1 - SHARE),
         "A.5 last": pull * (1 - SHARE),
         "A.9": 1 - SHARE,
-        "A.11": (1 - SHARE) * DISTANCE**2,
-        "A.15": 2 * LIPSCHITZ * DISTANCE / SAMPLES,
+        "A.11": (1 - SHARE) * _DISTANCE**2,
+        "A.15": 2 * LIPSCHITZ * _DISTANCE / SAMPLES,
         "A.16": 2 * LIPSCHITZ / ((1 - SHARE) * SAMPLES),
         "A.17": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
         "A.18": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
@@ -234,33 +256,34 @@ def printed() -> dict[str, Expr]:
     }
 
 
-def derived() -> dict[str, Expr]:
+def _derived() -> dict[str, Expr]:
     """Derive the same quantities; they are the printed ones but for the middle line of (A.5)."""
-    masks = independent_masks(3)
+    masks, bound = independent_masks(3), loss_bound(1, sp.Integer(0))
     return {
         "A.5 middle": expected_penalty(masks),
         "A.5 last": expected_penalty(masks),
         "A.9": curvature_gap(2).subs(CURVATURE, 0),
-        "A.11": curvature_gap(2).subs(CURVATURE, 0) * DISTANCE**2,
-        "A.15": LIPSCHITZ * DISTANCE / SAMPLES + LIPSCHITZ * DISTANCE / SAMPLES,
+        "A.11": curvature_gap(2).subs(CURVATURE, 0) * _DISTANCE**2,
+        "A.15": LIPSCHITZ * _DISTANCE / SAMPLES + LIPSCHITZ * _DISTANCE / SAMPLES,
         "A.16": distance_bound(1, sp.Integer(0)),
-        "A.17": paper_bound(),
-        "A.18": paper_bound(),
-        "10": paper_bound(),
+        "A.17": bound,
+        "A.18": bound,
+        "10": bound,
     }
 
 
-#: Made when they are first asked for.
+#: Bound (10) of the paper and the one from strong convexity at both minimisers, and all formulas as
+#: printed and as derived; each is made when it is first asked for.
 PAPER_BOUND: Expr
 SHARP_BOUND: Expr
 PRINTED: dict[str, Expr]
 DERIVED: dict[str, Expr]
 
 _MAKERS: dict[str, Callable[[], Any]] = {
-    "PAPER_BOUND": paper_bound,
-    "SHARP_BOUND": sharp_bound,
-    "PRINTED": printed,
-    "DERIVED": derived,
+    "PAPER_BOUND": lambda: loss_bound(1, sp.Integer(0)),
+    "SHARP_BOUND": lambda: loss_bound(2),
+    "PRINTED": _printed,
+    "DERIVED": _derived,
 }
 
 

@@ -18,8 +18,7 @@ from mecllm.errors import ScenarioError
 from mecllm.methods import solve
 from mecllm.system.model import reference_decision
 from mecllm.system.scenario import Scenario
-from tests.allocation.test_allocation import MIXED, small
-from tests.examples import LITERAL, REPAIRED, networks
+from tests.examples import LITERAL, MIXED, REPAIRED, networks, small
 
 
 def enumerated(network):

@@ -6,9 +6,8 @@ import pytest
 from mecllm.certified.certificate import verify
 from mecllm.certified.pricing import priced
 from mecllm.system.scenario import Scenario
-from tests.allocation.test_allocation import small
 from tests.certified.test_certificate import enumerated
-from tests.examples import LITERAL, REPAIRED
+from tests.examples import LITERAL, REPAIRED, small
 
 
 @pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])

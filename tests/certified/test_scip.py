@@ -16,8 +16,7 @@ from mecllm.certified.pricing import priced
 from mecllm.system.constraints import feasibility
 from mecllm.system.model import Decision, evaluate, stability_terms
 from mecllm.system.scenario import Scenario
-from tests.allocation.test_allocation import small
-from tests.examples import LITERAL, REPAIRED
+from tests.examples import LITERAL, REPAIRED, small
 
 # SCIP stops when its own bounds are this close, relatively.
 GAP = 1e-4

@@ -24,7 +24,7 @@ from mecllm.theory.derive_run import (
     random_decision,
     track_of,
 )
-from mecllm.theory.fractional import LITERAL, REPAIRED
+from mecllm.theory.symbols import LITERAL, REPAIRED
 
 PARTS = ("device", "upload", "server", "bound")
 

@@ -9,7 +9,7 @@ from mecllm.study import bench
 
 
 def test_exact_allocation_beside_the_iteration():
-    exact, fractional = bench.allocation_rows("repaired", 12, 0)
+    exact, fractional = bench._allocation_rows("repaired", 12, 0)
     assert (exact["method"], fractional["method"]) == ("exact", "fractional")
     assert exact["objective"] <= fractional["objective"] * (1 + 1e-6)
     assert 0 < exact["seconds"] < fractional["seconds"]
@@ -26,7 +26,7 @@ def test_methods_are_held_against_one_certified_bound(monkeypatch):
         return solve(network, method, seed)
 
     monkeypatch.setattr(bench, "solve", failing)
-    rows = pd.DataFrame(bench.association_rows("repaired", 12, 3, 0)).set_index("method")
+    rows = pd.DataFrame(bench._association_rows("repaired", 12, 3, 0)).set_index("method")
     bound = rows.objective * (1 - rows.gap)
     ran = rows.index != "random"
     np.testing.assert_allclose(bound[ran], bound["priced"], rtol=1e-12)
@@ -38,7 +38,7 @@ def test_methods_are_held_against_one_certified_bound(monkeypatch):
 
 def test_growth_is_measured_in_a_process_of_its_own():
     ballast = np.ones(50_000_000)
-    (row,) = bench.growth_rows("repaired", 100, 0)
+    (row,) = bench._growth_rows("repaired", 100, 0)
     assert row["servers"] == 1
     assert 0 <= row["gap"] < 1e-6
     # What this process holds does not count.
@@ -49,14 +49,14 @@ def test_no_row_is_lost_when_a_measurement_breaks(monkeypatch, tmp_path):
     def broken():
         raise MemoryError
 
-    monkeypatch.setattr(bench, "studies", lambda quick, largest: [lambda: [{"seed": 0}], broken])
+    monkeypatch.setattr(bench, "_studies", lambda quick, largest: [lambda: [{"seed": 0}], broken])
     with pytest.raises(MemoryError):
         bench.run(tmp_path / "bench.csv")
     assert pd.read_csv(tmp_path / "bench.csv").seed.tolist() == [0]
 
 
 def test_quick_studies_are_fewer_than_all():
-    quick, every = (list(bench.studies(q, 1_000_000)) for q in (True, False))
+    quick, every = (list(bench._studies(q, 1_000_000)) for q in (True, False))
     assert len(quick) < len(every)
     # On each track three sizes and one association of ten seeds, and growth from 10² to 10⁶.
     assert len(every) == 2 * (10 * 3 + 10 + 10 + 10 + 3 + 1 + 1)

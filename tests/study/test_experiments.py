@@ -10,9 +10,8 @@ import pytest
 
 from mecllm.errors import ScenarioError
 from mecllm.study import figures as studies, run as runner
-from mecllm.study.figures import SERVERS, USERS, WEIGHTS
 from mecllm.study.ledgers import TOLERANCE, deviation
-from mecllm.study.records import COLUMNS, Record, stored
+from mecllm.study.records import _COLUMNS, Record, stored
 from mecllm.study.run import STUDIES, experiment, save_table
 from mecllm.study.statistics import compare, curve, effect, interval, select
 from mecllm.system.scenario import TRACKS, Scenario
@@ -55,7 +54,7 @@ def test_the_ends_of_the_stored_sweeps_are_what_a_fresh_run_gives(track) -> None
 @pytest.mark.parametrize("figure", STUDIES)
 def test_stored_tables_are_tidy_and_complete(figure, track) -> None:
     frame = stored(figure, track)
-    assert tuple(frame.columns) == COLUMNS
+    assert tuple(frame.columns) == _COLUMNS
     assert set(frame["seed"]) == set(range(30))
     assert np.isfinite(frame["value"]).all()
     assert not frame.duplicated(["panel", "method", "x", "seed", "metric"]).any()
@@ -66,9 +65,9 @@ def test_stored_tables_are_tidy_and_complete(figure, track) -> None:
 
 def test_every_axis_is_complete() -> None:
     for track in TRACKS:
-        assert set(stored(3, track)["x"]) == set(map(float, WEIGHTS))
-        assert set(stored(5, track)["x"]) == set(map(float, USERS))
-        assert set(stored(4, track)["method"]) == {f"M={m}" for m in SERVERS}
+        assert set(stored(3, track)["x"]) == set(map(float, studies._WEIGHTS))
+        assert set(stored(5, track)["x"]) == set(map(float, studies._USERS))
+        assert set(stored(4, track)["method"]) == {f"M={m}" for m in studies._SERVERS}
 
 
 def test_the_number_of_workers_does_not_matter() -> None:

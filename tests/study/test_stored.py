@@ -8,7 +8,7 @@ from mecllm.atlas import Sweep, measure
 from mecllm.atlas.rows import Task
 from mecllm.methods import solve
 from mecllm.study.bench import sized
-from mecllm.study.certificates import CASES, certify, networks, stored_certificates
+from mecllm.study.certificates import _CASES, certify, networks, stored_certificates
 from mecllm.system.files import data_path
 from mecllm.system.scenario import TRACKS
 
@@ -46,7 +46,7 @@ def test_stored_certificates_are_complete():
     kept = stored_certificates()
     rows = {(*job[:4], method) for job in networks() for method in job[4]}
     assert set(kept[KEY].itertuples(index=False, name=None)) == rows
-    assert len(kept) == len(rows) == 2 * sum(len(s) * len(m) for _, _, s, m in CASES)
+    assert len(kept) == len(rows) == 2 * sum(len(s) * len(m) for _, _, s, m in _CASES)
 
 
 @pytest.mark.parametrize("point", [0, 1000, 4095])

@@ -10,9 +10,8 @@ from mecllm.certified.moves import descend
 from mecllm.errors import ScenarioError
 from mecllm.system.association import fill_empty, greedy, random_association
 from mecllm.system.scenario import Scenario
-from tests.allocation.test_allocation import small
 from tests.certified.test_certificate import enumerated
-from tests.examples import LITERAL, REPAIRED
+from tests.examples import LITERAL, REPAIRED, small
 
 
 def test_greedy_takes_the_highest_rate():

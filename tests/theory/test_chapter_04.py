@@ -8,8 +8,8 @@ import sympy as sp
 
 from mecllm.system.stability import paper_bound, sharp_bound
 from mecllm.theory import theorem1
+from mecllm.theory.compare import agree, mismatches
 from mecllm.theory.definition1 import replace_one
-from mecllm.theory.fractional import agree, mismatches
 from mecllm.theory.learners import LOSSES, Learner, fit, lipschitz
 from mecllm.theory.theorem1 import (
     CURVATURE,

@@ -8,9 +8,11 @@ import sympy as sp
 
 from mecllm.system.scenario import Scenario
 from mecllm.theory import convexity, fractional as transform
-from mecllm.theory.derive_run import derived_values, differences, random_decision
-from mecllm.theory.fractional import DERIVED, SERVERS, User, agree, mismatches
-from mecllm.theory.printed import PRINTED, printed
+from mecllm.theory.compare import agree, mismatches
+from mecllm.theory.derive_run import _derived_values, differences, random_decision
+from mecllm.theory.fractional import DERIVED
+from mecllm.theory.printed import PRINTED, _printed
+from mecllm.theory.symbols import SERVERS, User
 
 #: Each numbered equation of the chapter, (12)-(31), and the auxiliaries that the text assigns.
 NUMBERS = sorted(PRINTED, key=lambda number: (not number[0].isdigit(), number))
@@ -23,7 +25,7 @@ def test_printed_equation(number: str) -> None:
 
 @pytest.mark.parametrize("pair", [(1, 2), (2, 1), (2, 2)])
 def test_printed_equations_of_every_pair(pair: tuple[int, int]) -> None:
-    assert mismatches(printed(*pair), transform.derived(*pair)) == []
+    assert mismatches(_printed(*pair), transform._derived(*pair)) == []
 
 
 def test_d_for_bits_is_wrong_where_the_paper_prints_it() -> None:
@@ -146,5 +148,5 @@ def test_surrogate_lies_strictly_above_away_from_its_point(name: str) -> None:
     network = Scenario.load(name).draw(7)
     association = np.arange(network.users) % network.servers
     decision = random_decision(network, association, np.random.default_rng(7))
-    values = derived_values(network, decision)
+    values = _derived_values(network, decision)
     assert values["13"] > values["12"]

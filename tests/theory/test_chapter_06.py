@@ -16,7 +16,9 @@ from mecllm.system.model import Decision, evaluate, reference_decision
 from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 from mecllm.theory import kkt
-from mecllm.theory.fractional import LITERAL, NOISE, REPAIRED, Pair, Track, User, agree, snr
+from mecllm.theory.compare import agree
+from mecllm.theory.fractional import snr
+from mecllm.theory.symbols import LITERAL, NOISE, REPAIRED, Pair, Track, User
 
 ASSOCIATION = np.arange(6) % 2
 X = sp.Symbol("x", positive=True)
@@ -79,7 +81,7 @@ def test_printed_lagrangian() -> None:
 def test_multiplier_terms_do_not_know_the_auxiliaries() -> None:
     """Q is the same function in (33) and (40), so the multipliers carry over as they are."""
     unknown = {Pair.of(1, 1).v, Pair.of(1, 1).q, User.of(1).z}
-    assert not kkt.multiplier_terms().free_symbols & unknown
+    assert not kkt._multiplier_terms().free_symbols & unknown
     difference = kkt.lagrangian(surrogate=True) - kkt.lagrangian(surrogate=False)
     assert not {c.multiplier for c in kkt.constraints()} & sp.expand(difference).free_symbols
 
@@ -87,7 +89,7 @@ def test_multiplier_terms_do_not_know_the_auxiliaries() -> None:
 def test_constraints_are_affine_in_the_variables() -> None:
     """No constraint qualification is needed: KKT is necessary in P3 and P4."""
     for constraint in kkt.constraints():
-        variables = list(kkt.all_variables())
+        variables = list(kkt._all_variables())
         assert sp.hessian(constraint.residual, variables).is_zero_matrix
 
 

@@ -16,9 +16,10 @@ from mecllm.paper.offers import OFFERS, Offer, pair_costs
 from mecllm.system.model import evaluate
 from mecllm.system.scenario import Scenario
 from mecllm.theory import chi_step as chi
+from mecllm.theory.compare import agree, mismatches
 from mecllm.theory.derive_run import random_decision
-from mecllm.theory.fractional import LITERAL, REPAIRED, Track, agree, mismatches
 from mecllm.theory.lemma1 import exact_penalty, vertices
+from mecllm.theory.symbols import LITERAL, REPAIRED, Track
 from tests.theory.test_planted_errors import sign_errors
 
 #: Five users and two servers; only {3, 3 | 2, 2, 2} fills both servers exactly.
@@ -46,7 +47,7 @@ def test_sign_errors_in_a_transcribed_equation(number: str) -> None:
 
 
 def test_sign_errors_in_50_beyond_those_of_47_and_48() -> None:
-    cost, added = chi.PRINTED["48"], chi.PENALTY * chi.PRINTED["47"]
+    cost, added = chi.PRINTED["48"], chi._PENALTY * chi.PRINTED["47"]
     assert agree(cost + added, chi.PRINTED["50"])
     assert not agree(cost - added, chi.DERIVED["50"])
     assert not agree(added - cost, chi.DERIVED["50"])
@@ -75,7 +76,7 @@ def test_50_is_linear_minus_convex() -> None:
     linear, convex = chi.difference_of_convex()
     assert agree(linear - convex, chi.DERIVED["50"])
     assert chi.hessian(linear).is_zero_matrix
-    assert chi.hessian(convex) == 2 * chi.PENALTY * sp.eye(len(chi.PAIRS))
+    assert chi.hessian(convex) == 2 * chi._PENALTY * sp.eye(len(chi.PAIRS))
 
 
 def test_51_lies_below_by_the_squared_distance() -> None:
@@ -100,7 +101,7 @@ def test_derived_step_equals_run() -> None:
     rng = np.random.default_rng(1)
     costs, point, weight = rng.uniform(0, 5, 4), rng.uniform(0, 1, 4), 0.7
     symbols = [chi.chosen(*pair) for pair in chi.PAIRS]
-    at = {chi.PENALTY: weight, **dict(zip(symbols, point, strict=True))}
+    at = {chi._PENALTY: weight, **dict(zip(symbols, point, strict=True))}
     assert violation(point) == pytest.approx(float(chi.penalty().subs(at)), rel=1e-12)
     added = chi.DERIVED["50"] - chi.assignment_cost()
     assert penalised(costs, weight, point) == pytest.approx(
@@ -108,7 +109,7 @@ def test_derived_step_equals_run() -> None:
     )
     for (n, m), fee in zip(chi.PAIRS, linearised(0 * costs, weight, point), strict=True):
         slope = sp.expand(chi.linearised_cost(n, m) - chi.pair_cost(n, m))
-        derived = slope.subs({chi.PENALTY: weight, chi.last(n, m): at[chi.chosen(n, m)]})
+        derived = slope.subs({chi._PENALTY: weight, chi.last(n, m): at[chi.chosen(n, m)]})
         assert fee == pytest.approx(float(derived), rel=1e-12)
 
 

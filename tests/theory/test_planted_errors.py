@@ -17,7 +17,8 @@ from mecllm.system import model
 from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 from mecllm.theory import derive_run as numeric, kkt
-from mecllm.theory.fractional import DERIVED, agree, mismatches
+from mecllm.theory.compare import agree, mismatches
+from mecllm.theory.fractional import DERIVED
 from mecllm.theory.printed import PRINTED
 
 #: Equations with a text of their own: (16) and (32a)-(32e) repeat (12) and (22)-(26).
