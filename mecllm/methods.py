@@ -26,9 +26,7 @@ from mecllm.paper.fractional import (
 from mecllm.paper.p4_newton import SeparableProblem
 from mecllm.system.arrays import IntArray
 from mecllm.system.association import greedy, random_association
-from mecllm.system.model import (
-    evaluate,
-)
+from mecllm.system.model import evaluate
 from mecllm.system.network import Network
 from mecllm.system.solution import Solution
 
@@ -94,10 +92,6 @@ def _rounded(method: str, network: Network, run: FractionalProgram) -> Solution:
         iterations=run.iterations,
         converged=run.converged,
         message=run.message,
-        multipliers={
-            "bandwidth": run.multipliers.bandwidth,
-            "server_frequency": run.multipliers.server_frequency,
-        },
     )
 
 
@@ -114,16 +108,11 @@ def _random(network: Network, association: IntArray, seed: int) -> Solution:
 def _priced(network: Network, association: IntArray, seed: int) -> Solution:
     """Search association and resources together by the servers' prices, with a certificate."""
     result = priced(network, seed)
-    allocation = result.allocation
     return replace(
-        closed_form("priced", network, allocation.decision),
+        closed_form("priced", network, result.allocation.decision),
         history=np.array(result.history),
         iterations=len(result.history) - 1,
         message="no better move or swap",
-        multipliers={
-            "bandwidth": allocation.bandwidth_price,
-            "server_frequency": allocation.frequency_price,
-        },
         lower_bound=result.lower_bound,
     )
 

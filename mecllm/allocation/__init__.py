@@ -19,7 +19,7 @@ __all__ = ["Allocation", "Groups", "Uplink", "Work", "allocate", "user_frequency
 
 # A user that keeps all Υ layers needs no bandwidth and no clock, but a decision holds positive
 # ones; together the idle users of a server get this share of it, far below any tolerance.
-IDLE_SHARE = 1e-9
+_IDLE_SHARE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def _fixed(
     busy = layers < network.layers
     active, rows = groups.rows(busy), np.flatnonzero(busy)
     idle = groups.total((~busy).astype(float))
-    left = np.where(active.size == 0, 1.0, np.where(idle > 0, IDLE_SHARE, 0.0))
+    left = np.where(active.size == 0, 1.0, np.where(idle > 0, _IDLE_SHARE, 0.0))
     rest = left / np.maximum(idle, 1)
     bandwidth = (network.bandwidth_max * rest)[groups.index]
     clock = (network.server_frequency_max * rest)[groups.index]

@@ -38,10 +38,10 @@ from mecllm.system.network import Network
 # value that differs from the limit by less than rounding.
 LEAST_PRICE = 1e-200
 # Elasticities change by at most 0.01 of a step in ln λ: one of this size leaves an error of 1e-11.
-LAST_PRICE_STEP = 2e-5
+_LAST_PRICE_STEP = 2e-5
 # ln of the tabulated value has a second derivative below 1/4; on 4096 cells over a range of 200
 # linear interpolation errs by less than (200/4096)²/32 = 8e-5.
-TABLE_SLACK = 1e-4
+_TABLE_SLACK = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ class Uplink:
         """Quick lower bound on min over (p, b) of cost + λ b, for screening many pairs.
 
         Drops the bounds on p where p is free between them, which leaves a function of one number,
-        tabulated here; `TABLE_SLACK` covers the interpolation. Arrays broadcast against the gain's.
+        tabulated here; `_TABLE_SLACK` covers the interpolation. Arrays broadcast against the gain's.
         """
         if self.free:
             return np.zeros(np.broadcast_shapes(log_price.shape, log_gain.shape))
@@ -177,7 +177,7 @@ class Uplink:
         cell = np.minimum(place.astype(np.int32), 4095)
         rise = np.diff(value)
         table = value[cell] + (place - cell) * rise[cell]
-        return np.exp(scale - log_gain + table - TABLE_SLACK)
+        return np.exp(scale - log_gain + table - _TABLE_SLACK)
 
     def _power_at_a_bound(self) -> Array:
         # Without a price of time the least power is best; without one of energy, the most.
@@ -247,7 +247,7 @@ def share_bandwidth(uplink: Uplink, groups: Groups, capacity: Array) -> tuple[Ar
         # Slopes stay within [-2/3, -1/2], so the step cannot overshoot by more than a third.
         step = np.log(capacity / total) / slope
         log_price = log_price + step
-        if np.abs(step).max() < LAST_PRICE_STEP:
+        if np.abs(step).max() < _LAST_PRICE_STEP:
             break
     # The elasticities carry the bandwidths along with the last step.
     bandwidth = bandwidth * np.exp(elasticity * step[groups.index])

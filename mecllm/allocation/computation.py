@@ -21,14 +21,15 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.model import (
     computation_delay,
     computation_energy,
+    layer_cost_slopes,
     local_layer_cost,
     stability_terms,
 )
 from mecllm.system.network import Network
 
-MAX_STEPS = 60
+_MAX_STEPS = 60
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14.
-LAST_MISS = 1e-7
+_LAST_MISS = 1e-7
 # Without a price of time a slower clock is always better and no slowest one exists. The solvers
 # stop at this share of the maximum, where a layer costs 1e-12 of what it costs at the maximum.
 LEAST_CLOCK = 1e-6
@@ -131,10 +132,12 @@ class Work:
 
         The scale is the sum of the two parts of the difference, delay's and energy's.
         """
-        cycles = (self.layers - layers) * self.flops
-        saved = cycles * self.delay / clock**2
-        burnt = 2 * cycles * self.energy * self.kappa * clock
-        return saved - burnt, saved + burnt
+        one = np.ones(())
+        saved, added = layer_cost_slopes(
+            self.flops, clock, one, self.kappa, self.delay, self.energy
+        )
+        remaining = self.layers - layers
+        return remaining * (saved - added), remaining * (saved + added)
 
     def free_clock(self) -> Array:
         """Return f̂ [Hz], the clock of least cost were it free of charge and limit."""
@@ -210,7 +213,7 @@ def share_clock(
     root = groups.total(np.sqrt(cycles)) / count
     scaled = np.where(level > 0, (root / target) ** 2, -target / np.where(used, inverse, 1.0))
     scaled = np.clip(scaled, *ends)
-    for _ in range(MAX_STEPS):
+    for _ in range(_MAX_STEPS):
         unit = _cubic(scaled[spread] / cycles)
         give = -(unit**3) / (unit**3 + 2) / cycles
         mean = np.where(used, groups.total(unit) / count, 1.0)
@@ -219,7 +222,7 @@ def share_clock(
         miss = np.where(level > 0, (mean**3 / target**2 - mean) / 2, mean - target)
         step = np.minimum(np.maximum(scaled - miss / slope, ends[0]), ends[1]) - scaled
         scaled = scaled + step
-        if np.abs(mean / target - 1).max(initial=0.0) < LAST_MISS:
+        if np.abs(mean / target - 1).max(initial=0.0) < _LAST_MISS:
             break
     # The slopes carry the clocks along with the last step.
     unit, mean = unit + (give * step[spread]), mean + slope * step

@@ -18,9 +18,9 @@ from mecllm.allocation.computation import Work
 from mecllm.system.arrays import Array, IntArray
 
 # Pairs and α enumerated at a time; a dozen arrays of 12,000 doubles fit a cache of 2 MB.
-BLOCK = 12_000
+_BLOCK = 12_000
 # Above so many of them it pays to narrow α first; four steps leave 1.4 of 31.
-ENUMERATED, NARROWINGS = 3_000, 4
+_ENUMERATED, _NARROWINGS = 3_000, 4
 
 
 def priced_layers(
@@ -45,11 +45,11 @@ def priced_layers(
     rows = len(price)
     if low is None or high is None:
         low, high = np.ones(rows, dtype=np.int64), np.full(rows, work.layers - 1)
-    if np.sum(high - low) > ENUMERATED:
+    if np.sum(high - low) > _ENUMERATED:
         low, high = narrowed(work, price, low, high)
     layers = np.empty(rows, dtype=np.int64)
     clock, value = np.empty((2, rows))
-    edges = np.cumsum(high - low + 1) // BLOCK
+    edges = np.cumsum(high - low + 1) // _BLOCK
     for block in np.split(np.arange(rows), np.flatnonzero(np.diff(edges)) + 1):
         layers[block], clock[block], value[block] = _enumerated(
             work.take(block), price[block], low[block], high[block]
@@ -78,9 +78,9 @@ def layers_costs(work: Work, prices: Array) -> tuple[Array, Array]:
 def narrowed(work: Work, price: Array, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
     """Bounds (K,) on the best α, from wider ones, at prices (K,)."""
     low, high = low.copy(), high.copy()
-    for block in blocks(len(low), BLOCK // 2):
+    for block in blocks(len(low), _BLOCK // 2):
         part, ends = work.take(block), np.stack([low[block], high[block]])
-        for _ in range(NARROWINGS):
+        for _ in range(_NARROWINGS):
             if np.sum(ends[1] - ends[0]) <= len(ends[0]):
                 break
             found = _worthwhile(part, part.clock(price[block], work.layers - ends))

@@ -13,16 +13,14 @@ from mecllm.allocation.search import Split, improved
 from mecllm.system.arrays import Array, IntArray
 
 # Prices tried in a search for the best; ten or so are needed, and any price gives a valid bound.
-MAX_STEPS = 60
+_MAX_STEPS = 60
 # The search ends where the dual can be higher by at most this share of it.
-SETTLED = 1e-10
+_SETTLED = 1e-10
 # One price in so many is where tangents meet: they find a kink, which straight lines creep up to.
-TANGENTS_EVERY = 5
+_TANGENTS_EVERY = 5
 
 
-def split_layers(
-    work: Work, groups: Groups, capacity: Array, equal: bool, search: bool = True
-) -> Split:
+def split_layers(work: Work, groups: Groups, capacity: Array, equal: bool) -> Split:
     """Choose integer α and the clocks of every group together.
 
     At a price ν the rows fall apart and each takes its best integer α by enumeration. The price at
@@ -32,8 +30,19 @@ def split_layers(
 
     Parameters
     ----------
-    search : bool
-        Whether to run that local search.
+    work : Work
+        Pairs (K,), one a row.
+    groups : Groups
+        Which rows share a server.
+    capacity : array (G,)
+        f^max [Hz] of each group.
+    equal : bool
+        Whether all of it must be handed out, as (9g) prints.
+
+    Returns
+    -------
+    Split
+        α, the clocks and a lower bound on the cost of each group.
     """
     unpriced = unpriced_layers(work)
     clock, price = share_clock(work, groups, unpriced[0], capacity, equal)
@@ -62,7 +71,7 @@ def split_layers(
             clock=np.where(row, clock, best.clock),
             value=np.where(wins, other, value),
         )
-    return improved(work, groups, capacity, equal, best) if search else best
+    return improved(work, groups, capacity, equal, best)
 
 
 @dataclass(eq=False)
@@ -141,7 +150,7 @@ def _bracket(
     active = excess | (equal & (groups.size > 0))
     newer = np.where(excess, 0, 1)
     stayed = np.zeros((2, count))
-    for step in range(MAX_STEPS):
+    for step in range(_MAX_STEPS):
         rows = np.flatnonzero(active[spread])
         if not len(rows):
             break
@@ -149,7 +158,7 @@ def _bracket(
         if step == 0:
             trial, low, high = filling, layers[rows], np.full(len(rows), work.layers - 1)
         else:
-            kink = step % TANGENTS_EVERY == 0
+            kink = step % _TANGENTS_EVERY == 0
             trial = ends.meeting()[0] if kink else ends.crossing(capacity, stayed)
             low, high = np.sort(ends.layers[:, rows], axis=0)
             inside = (trial > ends.price[0]) & (trial < ends.price[1])
@@ -166,5 +175,5 @@ def _bracket(
         ends.value[newer[at], at] = (own.total(least) - trial * capacity)[at]
         ends.layers[newer[own.index], rows] = chosen
         best = ends.value.max(axis=0)
-        active &= ends.apart(groups) & (ends.meeting()[1] - best > SETTLED * np.abs(best))
+        active &= ends.apart(groups) & (ends.meeting()[1] - best > _SETTLED * np.abs(best))
     return ends

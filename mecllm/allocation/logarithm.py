@@ -15,9 +15,9 @@ from mecllm.system.arrays import Array
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14. From the table one is needed,
 # beyond it, at signal-to-noise ratios outside 1e-17..1e130, some dozens at most.
 MAX_STEPS = 60
-LAST_STEP = 1e-7
+_LAST_STEP = 1e-7
 # ln u of the table and its cells; cubics over 0.02 of a target err by 1e-11.
-LOG_U, CELLS = (-40.0, 5.7), 30_000
+_LOG_U, _CELLS = (-40.0, 5.7), 30_000
 
 # Gives the value of a function of u and its derivative by ln u.
 Forward = Callable[[Array], tuple[Array, Array]]
@@ -35,6 +35,12 @@ def curvature(u: Array) -> Array:
     )
     safe = np.where(small, 1.0, u)
     return np.where(small, series, (safe + np.expm1(-safe)) / safe**2)
+
+
+def rate_slope(snr: Array) -> Array:
+    """ln(1+x) - x/(1+x) = u² c(u), by which ∂r/∂b of (19) and (29) grows: accurate at any x."""
+    u = np.log1p(snr)
+    return u**2 * curvature(u)
 
 
 def log_free_ratio(u: Array, curve: Array) -> Array:
@@ -63,8 +69,8 @@ def stopped_price(u: Array) -> tuple[Array, Array]:
 def root(target: Array, forward: Forward) -> Array:
     """Find u where an increasing convex function of ln u has a value; a table says where about."""
     low, step, table = _roots(forward)
-    place = ((target - low) / step).clip(0.0, CELLS)
-    cell = np.minimum(place.astype(np.intp), CELLS - 1)
+    place = ((target - low) / step).clip(0.0, _CELLS)
+    cell = np.minimum(place.astype(np.intp), _CELLS - 1)
     share = place - cell
     c0, c1, c2, c3 = table.take(cell, axis=1)
     return _newton(target, forward, np.exp(c0 + share * (c1 + share * (c2 + share * c3))))
@@ -72,10 +78,10 @@ def root(target: Array, forward: Forward) -> Array:
 
 @cache
 def _roots(forward: Forward) -> tuple[float, float, Array]:
-    """Least target, step, and ln u as cubics (4, CELLS) between evenly spaced targets."""
-    log_u = np.linspace(*LOG_U, 2 * CELLS)
+    """Least target, step, and ln u as cubics (4, _CELLS) between evenly spaced targets."""
+    log_u = np.linspace(*_LOG_U, 2 * _CELLS)
     value = forward(np.exp(log_u))[0]
-    target, step = np.linspace(value[0], value[-1], CELLS + 1, retstep=True)
+    target, step = np.linspace(value[0], value[-1], _CELLS + 1, retstep=True)
     u = _newton(target, forward, np.exp(np.interp(target, value, log_u)))
     return float(target[0]), float(step), hermite(np.log(u), step / forward(u)[1])
 
@@ -86,7 +92,7 @@ def _newton(target: Array, forward: Forward, start: Array) -> Array:
         value, slope = forward(u)
         step = (target - value) / slope
         u = u * np.exp(step)
-        if np.abs(step).max(initial=0.0) < LAST_STEP:
+        if np.abs(step).max(initial=0.0) < _LAST_STEP:
             break
     return u
 

@@ -11,15 +11,15 @@ from mecllm.allocation.groups import Groups
 from mecllm.system.arrays import Array, IntArray
 
 # The local search stops where the stated gap is this small, relative to the value.
-NEGLIGIBLE_GAP = 1e-9
+_NEGLIGIBLE_GAP = 1e-9
 # One α for all is tried where the gap is above this share of the value.
-WIDE_GAP = 1e-3
+_WIDE_GAP = 1e-3
 # Trial changes of one α per group and round, those of them tried in pairs too, and rows over all
 # trials of a round: they bound its time and memory. Trials come in the order of reduced cost.
-TRIALS = 48
-PAIRED = 16
-TRIAL_ROWS = 1_000_000
-MAX_ROUNDS = 30
+_TRIALS = 48
+_PAIRED = 16
+_TRIAL_ROWS = 1_000_000
+_MAX_ROUNDS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def improved(work: Work, groups: Groups, capacity: Array, equal: bool, best: Spl
 
 
 def _settled(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split:
-    for _ in range(MAX_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         found = _round(work, groups, capacity, equal, best)
         if found is None:
             break
@@ -63,7 +63,7 @@ def _settled(work: Work, groups: Groups, capacity: Array, equal: bool, best: Spl
 
 def _alike(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split:
     """Try one α for all users of a server where the gap is wide: prices would part like users."""
-    wide = best.value - best.bound > WIDE_GAP * np.abs(best.value)
+    wide = best.value - best.bound > _WIDE_GAP * np.abs(best.value)
     home = np.repeat(np.flatnonzero(wide), work.layers - 1)
     layers = np.tile(np.arange(1, work.layers), int(wide.sum()))
     trials = _Trials.of(groups, home)
@@ -73,7 +73,7 @@ def _alike(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split
 def _round(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split | None:
     """Try changes of one α or two that the bound does not exclude; the best of each group."""
     gap = best.value - best.bound
-    open_groups = gap > NEGLIGIBLE_GAP * np.abs(best.value)
+    open_groups = gap > _NEGLIGIBLE_GAP * np.abs(best.value)
     rows = np.flatnonzero(open_groups[groups.index])
     if not len(rows):
         return None
@@ -160,13 +160,13 @@ def _trials(
     row, layers, reduced = row[order], layers[order], reduced[order]
     home = groups.index[row]
     rank = np.arange(len(home)) - np.searchsorted(home, home)
-    share = TRIAL_ROWS // (max(1, len(np.unique(home))) * np.maximum(groups.size, 1))
-    single = np.flatnonzero(rank < np.clip(share, 1, TRIALS)[home])
+    share = _TRIAL_ROWS // (max(1, len(np.unique(home))) * np.maximum(groups.size, 1))
+    single = np.flatnonzero(rank < np.clip(share, 1, _TRIALS)[home])
     # Two changes at once, among the first few of a group where its rows are few.
-    few = (rank == 0) & (share[home] > 2 * TRIALS)
+    few = (rank == 0) & (share[home] > 2 * _TRIALS)
     start, count = np.flatnonzero(few), np.bincount(home, minlength=len(gap))[home[few]]
-    one, two = (start[:, None] + i for i in np.triu_indices(PAIRED, 1))
-    fits = np.triu_indices(PAIRED, 1)[1] < count[:, None]
+    one, two = (start[:, None] + i for i in np.triu_indices(_PAIRED, 1))
+    fits = np.triu_indices(_PAIRED, 1)[1] < count[:, None]
     one, two = one[fits], two[fits]
     fits = (row[one] != row[two]) & (reduced[one] + reduced[two] <= gap[home[one]])
     one, two = one[fits], two[fits]

@@ -18,9 +18,9 @@ from mecllm.system.model import Decision, evaluate
 from mecllm.system.network import Network
 
 # A claimed objective may differ from the recomputed one by rounding of sums in another order.
-OBJECTIVE_TOLERANCE = 1e-9
+_OBJECTIVE_TOLERANCE = 1e-9
 # A variable this close to its bound, relative to it, sits there.
-AT_BOUND = 1e-9
+_AT_BOUND = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Certificate:
         # The first also compares infinities, whose difference is no number.
         if self.claimed is None or self.claimed == self.objective:
             return True
-        return abs(self.claimed - self.objective) <= OBJECTIVE_TOLERANCE * abs(self.objective)
+        return abs(self.claimed - self.objective) <= _OBJECTIVE_TOLERANCE * abs(self.objective)
 
     @property
     def accepted(self) -> bool:
@@ -111,7 +111,7 @@ def verify(
     """
     value = evaluate(network, decision).objective
     violations = feasibility(network, decision)
-    residuals, bandwidth_price, frequency_price = stationarity(network, decision)
+    residuals, bandwidth_price, frequency_price = _stationarity(network, decision)
     prices = dual_prices(network) if prices is None else prices
     dual = bound = lower_bound(network, prices)
     if sharp:
@@ -129,7 +129,7 @@ def verify(
     )
 
 
-def stationarity(network: Network, decision: Decision) -> tuple[dict[str, float], Array, Array]:
+def _stationarity(network: Network, decision: Decision) -> tuple[dict[str, float], Array, Array]:
     """Relative KKT residuals by block, and the recomputed multipliers λ and ν (M,) [1/Hz].
 
     Users that keep all Υ layers send nothing and have no condition on p, b and f^E.
@@ -147,7 +147,7 @@ def stationarity(network: Network, decision: Decision) -> tuple[dict[str, float]
     spare = 1 - groups.total(clock) / network.server_frequency_max
     price = _mean(groups, saving, clock)
     if network.formulation.capacity == "at_most":
-        price = np.where(spare > AT_BOUND, 0.0, np.maximum(price, 0.0))
+        price = np.where(spare > _AT_BOUND, 0.0, np.maximum(price, 0.0))
     bandwidth_price = _mean(groups, worth, bandwidth)
     with np.errstate(divide="ignore", invalid="ignore"):
         misfit = np.where(scale > 0, np.abs(saving - price[groups.index]) / scale, 0.0)
@@ -172,8 +172,8 @@ def _mean(groups: Groups, amount: Array, weight: Array) -> Array:
 
 def _projected(slope: Array, value: Array, low: Array, high: Array) -> Array:
     """Size of a gradient that a bound does not hold back."""
-    held = (slope > 0) & (value <= low * (1 + AT_BOUND))
-    held |= (slope < 0) & (value >= high * (1 - AT_BOUND))
+    held = (slope > 0) & (value <= low * (1 + _AT_BOUND))
+    held |= (slope < 0) & (value >= high * (1 - _AT_BOUND))
     return np.where(held, 0.0, np.abs(slope))
 
 

@@ -22,15 +22,15 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
 # Numbers of users with prices of their own: the current one and so many on each side.
-SPREAD = 1
+_SPREAD = 1
 # Temperatures of the soft minima in units of a user's mean cost, and steps of L-BFGS-B at each.
-TEMPERATURES = (0.01, 0.001, 1e-4)
-STEPS = 100
+_TEMPERATURES = (0.01, 0.001, 1e-4)
+_STEPS = 100
 # Factor by which a price of the clock may leave its start; it keeps the range of useful α small.
-BOX = 8.0
+_BOX = 8.0
 # Users that cost a server this much more than elsewhere, in units of a user's mean cost, are left
 # out while prices are sought (never where the bound is taken).
-REACH = 0.5
+_REACH = 0.5
 
 
 def refined_bound(network: Network, start: Prices, association: IntArray) -> float:
@@ -96,9 +96,9 @@ def _paid(network: Network, prices: Prices) -> Array:
 def _sizes(network: Network, association: IntArray) -> IntArray:
     """Numbers (M, K) of users around those of an association, at least 1."""
     loads = np.bincount(association, minlength=network.servers)
-    around = np.arange(-SPREAD, SPREAD + 1)
-    low = np.clip(loads - SPREAD, 1, max(1, network.users - 2 * SPREAD))
-    return np.minimum(low[:, None] + SPREAD + around, network.users)
+    around = np.arange(-_SPREAD, _SPREAD + 1)
+    low = np.clip(loads - _SPREAD, 1, max(1, network.users - 2 * _SPREAD))
+    return np.minimum(low[:, None] + _SPREAD + around, network.users)
 
 
 def _search(
@@ -110,7 +110,7 @@ def _search(
     users, slots = network.users, sizes.size
     scale = float(np.mean(np.abs(worth)))
     server = np.repeat(np.arange(network.servers), sizes.shape[1])
-    pairs, slot = _reachable(network, worth, first, server, REACH * scale)
+    pairs, slot = _reachable(network, worth, first, server, _REACH * scale)
     units = np.concatenate(
         [np.full(users, scale), first.bandwidth, first.frequency, np.full(slots, scale)]
     )
@@ -155,9 +155,9 @@ def _search(
     x = np.concatenate([worth / scale, np.ones(2 * slots), np.zeros(slots)])
     free = (-np.inf, np.inf)
     # Bandwidth for nothing would be asked for without limit.
-    bounds = [free] * users + [(1e-3, np.inf)] * slots + [(0.0, BOX)] * slots + [free] * slots
+    bounds = [free] * users + [(1e-3, np.inf)] * slots + [(0.0, _BOX)] * slots + [free] * slots
     found = []
-    for temperature in TEMPERATURES:
+    for temperature in _TEMPERATURES:
         x = minimize(
             smoothed,
             x,
@@ -165,7 +165,7 @@ def _search(
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": STEPS, "maxcor": 20},
+            options={"maxiter": _STEPS, "maxcor": 20},
         ).x
         parts = np.split(x * units, [users, users + slots, users + 2 * slots])
         found.append((parts[0], Prices(parts[1], parts[2])))
@@ -186,4 +186,4 @@ def _reachable(
     slot = slot[keep]
     kept = PairCosts.of(network, user[keep], server[slot])
     price = first.frequency[slot]
-    return kept.between(0 * price, price * BOX), slot
+    return kept.between(0 * price, price * _BOX), slot

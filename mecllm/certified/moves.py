@@ -23,20 +23,20 @@ from mecllm.system.network import Network
 
 # Rows over the trials of each kind in a round, the most promising trials by price, and trials at
 # least, per server: they bound the time of a round.
-TRIAL_ROWS, TRIALS_PER_SERVER = 200_000, 2
+_TRIAL_ROWS, _TRIALS_PER_SERVER = 200_000, 2
 # Swap partners tried for each promising move.
-PARTNERS = 50
+_PARTNERS = 50
 # With more users than this a trial keeps every α, which the next allocation then chooses anew, and
 # the descent ends with the first round that lowers the objective by less than this share of it.
-LARGE, LARGE_DESCENT = 2_000, 5e-6
+_LARGE, _LARGE_DESCENT = 2_000, 5e-6
 # A descent below this, relative to the objective, is rounding.
-LEAST_DESCENT = 1e-10
-MAX_ROUNDS = 100
+_LEAST_DESCENT = 1e-10
+_MAX_ROUNDS = 100
 
-Move = tuple[tuple[int, int], ...]
+_Move = tuple[tuple[int, int], ...]
 
 
-def group_costs(network: Network, groups: Groups, layers: Array | None = None) -> Array:
+def _group_costs(network: Network, groups: Groups, layers: Array | None = None) -> Array:
     """Cost (G,) of each group with its own best bandwidth, power and clocks.
 
     With given α (N,) of the users, or else the best found for each group.
@@ -74,7 +74,7 @@ class _Servers:
             index = np.repeat(np.arange(len(new)), [len(u) for u in users])
             servers = np.array([item[0] for item in new.values()])
             groups = Groups(np.concatenate(users), index, servers)
-            costs = group_costs(self.network, groups, self.layers).tolist()
+            costs = _group_costs(self.network, groups, self.layers).tolist()
             self.known.update(zip(new, costs, strict=True))
         return np.array([self.known[key] for key in keys])
 
@@ -101,7 +101,7 @@ def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = 
         return _together(network, current, pairs)
 
     def improve(current: Allocation) -> IntArray | None:
-        large = network.users > LARGE
+        large = network.users > _LARGE
         servers = _Servers(network, current.decision.local_layers) if large else solved
         return _improve(network, current, pairs, servers)
 
@@ -112,14 +112,14 @@ def _repeated(
     network: Network, best: Allocation, step: Callable[[Allocation], IntArray | None]
 ) -> Allocation:
     """Take the associations that a step proposes as long as they lower the objective enough."""
-    enough = LARGE_DESCENT if network.users > LARGE else LEAST_DESCENT
-    for _ in range(MAX_ROUNDS):
+    enough = _LARGE_DESCENT if network.users > _LARGE else _LEAST_DESCENT
+    for _ in range(_MAX_ROUNDS):
         association = step(best)
         if association is None or best.objective == 0:
             break
         trial = allocate(network, association)
         gained = 1 - trial.objective / best.objective
-        if gained > LEAST_DESCENT:
+        if gained > _LEAST_DESCENT:
             best = trial
         if gained < enough:
             break
@@ -177,7 +177,7 @@ def _improve(
     touched: set[int] = set()
     result = association.copy()
     for trial in np.argsort(change, kind="stable"):
-        if not change[trial] < -LEAST_DESCENT * abs(current.objective):
+        if not change[trial] < -_LEAST_DESCENT * abs(current.objective):
             break
         used = {sets[2 * trial][0], sets[2 * trial + 1][0]}
         # Trials on disjoint servers add up exactly.
@@ -188,7 +188,7 @@ def _improve(
     return result if touched else None
 
 
-def _changes(association: IntArray, move: Move) -> list[tuple[int, int, int]]:
+def _changes(association: IntArray, move: _Move) -> list[tuple[int, int, int]]:
     """(server, user that leaves or -1, user that comes or -1) of the two servers touched."""
     if len(move) == 1:
         ((user, server),) = move
@@ -250,7 +250,7 @@ class _Outlook:
         return np.sum(self.stiffness[:, servers] * amount**2, axis=0)
 
 
-def _moves(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Move]:
+def _moves(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[_Move]:
     slack = current.objective - current.lower_bound
     open_ = np.flatnonzero(outlook.reduced < slack)
     expected = outlook.reduced[open_]
@@ -260,7 +260,7 @@ def _moves(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Mov
     return [((int(pairs.users[i]), int(pairs.servers[i])),) for i in chosen]
 
 
-def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Move]:
+def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[_Move]:
     reduced, home = outlook.reduced, outlook.home
     slack = current.objective - current.lower_bound
     # A swap can pay only if one of its two moves does.
@@ -273,7 +273,7 @@ def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[Mov
     order, key = partners[rank], key[rank]
     wanted = pairs.servers[gains] * base + home[gains]
     first, last = np.searchsorted(key, wanted), np.searchsorted(key, wanted, side="right")
-    count = np.minimum(last - first, PARTNERS)
+    count = np.minimum(last - first, _PARTNERS)
     one = np.repeat(gains, count)
     two = order[np.arange(len(one)) - np.repeat(np.cumsum(count) - count - first, count)]
     below = reduced[one] + reduced[two] < slack
@@ -296,5 +296,5 @@ def _promising(current: Allocation, expected: Array) -> IntArray:
     """Places of the least amounts, as many as a round has time for."""
     servers = len(current.bandwidth_price)
     rows = 2 * len(current.decision.association) / servers
-    most = max(int(TRIAL_ROWS / max(rows, 1)), TRIALS_PER_SERVER * servers)
+    most = max(int(_TRIAL_ROWS / max(rows, 1)), _TRIALS_PER_SERVER * servers)
     return np.argsort(expected, kind="stable")[:most]

@@ -26,16 +26,16 @@ from mecllm.system.network import PER_USER, Network
 
 # Temperatures of the soft minimum, in units of a user's mean cost, and steps at each: on a small
 # network, and in a round on a large one, where the rounds before have come near.
-TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
-STEPS, ROUND_STEPS = 60, 30
+_TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
+_STEPS, _ROUND_STEPS = 60, 30
 # A network with at most so many pairs is solved with all of them, untabulated.
-SMALL = 2_000
+_SMALL = 2_000
 # Users per server in the sample of the first round; with fewer its prices say little.
-SAMPLE_LOAD = 12
+_SAMPLE_LOAD = 12
 
 
 @dataclass(frozen=True)
-class Round:
+class _Round:
     """One round on a large network.
 
     Parameters
@@ -62,39 +62,39 @@ class Round:
 # On the repaired track the sample tells nine prices of ten to 15 %; where it tells them worse, the
 # next round is repeated. A cost grows at most as fast as the prices: a pair beyond box² - 1 of the
 # best cannot become the best within the box. The last round reaches that far.
-COARSE = (Round(16.0, 1.0, 40, (0.1,), 7), Round(3.0, 0.4, 40, (0.03, 0.01), 6))
-FINE = Round(1.35, 0.15, 10, (0.003, 0.001), 5)
+_COARSE = (_Round(16.0, 1.0, 40, (0.1,), 7), _Round(3.0, 0.4, 40, (0.03, 0.01), 6))
+_FINE = _Round(1.35, 0.15, 10, (0.003, 0.001), 5)
 # With more users the last round would take a third of the time; the bound is 4e-6 lower without it.
-FINEST, FINEST_USERS = Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
+_FINEST, _FINEST_USERS = _Round(1.04, 0.08, 20, (3e-4,), 4), 20_000
 # A round after which more than this share of the prices is at a limit of its box is done again
 # from there, at most so many times. Prices may wander where pairs are left out: D has to rise.
-STUCK, REPEATS = 0.01, 20
+_STUCK, _REPEATS = 0.01, 20
 # A price nearer than this to a limit, in widths of the box, is at it.
-AT_LIMIT = 1e-6
+_AT_LIMIT = 1e-6
 # Pairs of one table: few enough for the cache, enough for what is done once a server not to count.
-PART = 200_000
+_PART = 200_000
 
 
 def dual_prices(network: Network) -> Prices:
     """Prices that nearly maximise D(λ, ν)."""
-    if network.users * network.servers <= SMALL:
+    if network.users * network.servers <= _SMALL:
         every, start = PairCosts.every(network), _uniform(network)
-        return maximize(network, [every], start, _signs(network), TEMPERATURES)
+        return _maximize(network, [every], start, _signs(network), _TEMPERATURES)
     sample = _sample(network)
     prices = _uniform(sample)
-    for step in COARSE:
+    for step in _COARSE:
         prices, _ = _round(sample, prices, step)
-    for step in (FINE, FINEST) if network.users <= FINEST_USERS else (FINE,):
+    for step in (_FINE, _FINEST) if network.users <= _FINEST_USERS else (_FINE,):
         prices = _settled(network, prices, step)
     return prices
 
 
-def _settled(network: Network, prices: Prices, step: Round) -> Prices:
+def _settled(network: Network, prices: Prices, step: _Round) -> Prices:
     """Repeat a round from where it ended at limits of its box, as long as D rises."""
     bound = -np.inf
-    for _ in range(REPEATS):
+    for _ in range(_REPEATS):
         found, stuck = _round(network, prices, step)
-        if stuck <= STUCK:
+        if stuck <= _STUCK:
             return found
         last, bound = bound, lower_bound(network, found)
         if bound <= last:
@@ -103,13 +103,13 @@ def _settled(network: Network, prices: Prices, step: Round) -> Prices:
     return prices
 
 
-def maximize(
+def _maximize(
     network: Network,
     parts: Sequence[PairCosts | CostTables],
     start: Prices,
     limits: tuple[Array, Array],
     temperatures: tuple[float, ...],
-    steps: int = STEPS,
+    steps: int = _STEPS,
 ) -> Prices:
     """Prices that nearly maximise the dual over the given pairs.
 
@@ -205,7 +205,7 @@ def _signs(network: Network) -> tuple[Array, Array]:
     return low, high
 
 
-def _round(network: Network, start: Prices, step: Round) -> tuple[Prices, float]:
+def _round(network: Network, start: Prices, step: _Round) -> tuple[Prices, float]:
     """Improve prices within a box, on tables over it; tell what share ends at its limits."""
     pairs = candidates(network, start, step.reach, step.most)
     unit = _units(network, start).reshape(2, -1)
@@ -219,11 +219,11 @@ def _round(network: Network, start: Prices, step: Round) -> tuple[Prices, float]
     def tabulated(part: Pairs) -> CostTables:
         return CostTables.of(network, part, Prices(*low), Prices(*high), step.nodes)
 
-    tables = spread(tabulated, pairs.parts(PART))
+    tables = spread(tabulated, pairs.parts(_PART))
     limits = low.ravel(), high.ravel()
-    found = maximize(network, tables, start, limits, step.temperatures, ROUND_STEPS)
+    found = _maximize(network, tables, start, limits, step.temperatures, _ROUND_STEPS)
     price = np.stack([found.bandwidth, found.frequency])
-    edge = AT_LIMIT * (high - low)
+    edge = _AT_LIMIT * (high - low)
     # A price of zero is no limit of the box.
     inside = ((price > low + edge) | (low == 0)) & (price < high - edge)
     return found, 1 - float(np.mean(inside))
@@ -231,7 +231,7 @@ def _round(network: Network, start: Prices, step: Round) -> tuple[Prices, float]
 
 def _sample(network: Network) -> Network:
     """Take some of the users, evenly, and that share of each server."""
-    stride = max(1, network.users // (SAMPLE_LOAD * network.servers))
+    stride = max(1, network.users // (_SAMPLE_LOAD * network.servers))
     keep = np.arange(0, network.users, stride)
     share = len(keep) / network.users
     gain = network.gain

@@ -23,14 +23,14 @@ from mecllm.system.association import fill_empty
 from mecllm.system.network import Network
 
 # Up to this many pairs the sharper bound is sought and the descent is started anew from kicks.
-SMALL = 2_000
+_SMALL = 2_000
 # Pairs that moves may use: dearer than the user's best by at most this share of it, on small and on
 # other networks, whose prices are the sharper the more users a server has.
-NEAR_SMALL, NEAR = 0.1, 0.03
+_NEAR_SMALL, _NEAR = 0.1, 0.03
 # The α that moves may look for are those that are best at prices up to this factor off.
-DRIFT = 2.0
+_DRIFT = 2.0
 # Kicked restarts, and the share of users that a kick moves.
-KICKS, KICKED = 12, 0.15
+_KICKS, _KICKED = 12, 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +71,8 @@ def priced(network: Network, seed: int = 0) -> Priced:
         Of the kicks on small networks.
     """
     prices = dual_prices(network)
-    small = network.users * network.servers <= SMALL
-    pairs, cost = near(network, prices, NEAR_SMALL if small else NEAR)
+    small = network.users * network.servers <= _SMALL
+    pairs, cost = near(network, prices, _NEAR_SMALL if small else _NEAR)
     dual = bound = dual_value(network, prices, pairs.least(cost))
     best = pairs.servers[np.lexsort((cost, pairs.users))[pairs.start]]
     current = allocate(network, fill_empty(network, best))
@@ -80,10 +80,10 @@ def priced(network: Network, seed: int = 0) -> Priced:
     movable = np.bincount(pairs.users)[pairs.users] > 1
     moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])
     clock_price = prices.frequency[moves.servers]
-    moves = moves.between(clock_price / DRIFT, clock_price * DRIFT)
+    moves = moves.between(clock_price / _DRIFT, clock_price * _DRIFT)
     history = [current.objective]
     rng = np.random.default_rng(seed)
-    for _ in range(KICKS + 1 if small else 1):
+    for _ in range(_KICKS + 1 if small else 1):
         start = current if len(history) == 1 else _kicked(network, current, moves, rng)
         found = descend(network, start, moves)
         if found.objective < current.objective:
@@ -99,6 +99,6 @@ def _kicked(
 ) -> Allocation:
     """Move some users to another of their near servers."""
     association = current.decision.association.copy()
-    chosen = rng.permutation(len(pairs.users))[: max(2, int(KICKED * network.users))]
+    chosen = rng.permutation(len(pairs.users))[: max(2, int(_KICKED * network.users))]
     association[pairs.users[chosen]] = pairs.servers[chosen]
     return allocate(network, fill_empty(network, association))

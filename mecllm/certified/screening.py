@@ -24,11 +24,11 @@ from mecllm.system.geometry import DistanceGain
 from mecllm.system.network import Network
 
 # Pairs in one block: 250,000 doubles are 2 MB an array.
-BLOCK = 250_000
+_BLOCK = 250_000
 # Servers asked for first, where only the nearest are, and how many times as many the next time.
-FIRST, FACTOR = 32, 2
+_FIRST, _FACTOR = 32, 2
 # Kinds of chips that are told apart, and prices at which the cost of the layers of each is known.
-KINDS, NODES = 8, 8
+_KINDS, _NODES = 8, 8
 
 
 def near(network: Network, prices: Prices, reach: float) -> tuple[Pairs, Array]:
@@ -43,7 +43,7 @@ def near(network: Network, prices: Prices, reach: float) -> tuple[Pairs, Array]:
         users, servers = pairs.users[block], pairs.servers[block]
         cost[block] = PairCosts.of(network, users, servers).at(prices)[0]
 
-    spread(fill, blocks(len(cost), BLOCK))
+    spread(fill, blocks(len(cost), _BLOCK))
     least = pairs.least(cost)
     keep = cost <= (least + reach * np.abs(least))[pairs.users]
     return Pairs(pairs.users[keep], pairs.servers[keep]), cost[keep]
@@ -55,8 +55,8 @@ def candidates(network: Network, prices: Prices, reach: float, most: int | None 
     Where a user has more than `most` of them, those of the greatest lower bounds are left out.
     """
     screen = _Screen(network, prices, reach, most)
-    first = FIRST if isinstance(network.gain, DistanceGain) else network.servers
-    size = max(1, BLOCK // min(first, network.servers))
+    first = _FIRST if isinstance(network.gain, DistanceGain) else network.servers
+    size = max(1, _BLOCK // min(first, network.servers))
 
     def look(block: slice) -> Pairs:
         parts = list(screen.pairs(np.arange(network.users)[block], first))
@@ -104,7 +104,7 @@ class _Screen:
                 more = np.zeros(len(users), dtype=bool)
             row, column = np.nonzero(keep)
             yield users[row], servers[row, column]
-            users, count = users[more], FACTOR * count
+            users, count = users[more], _FACTOR * count
 
     def _nearest(self, users: IntArray, count: int) -> IntArray:
         gain, servers = self.network.gain, self.network.servers
@@ -119,12 +119,12 @@ class _Screen:
         chips = (network.server_kappa, network.server_throughput, network.server_frequency_max)
         kinds = np.unique(np.stack(chips), axis=1, return_inverse=True)[1]
         most = int(kinds.max()) + 1
-        return kinds if most <= KINDS else kinds * KINDS // most
+        return kinds if most <= _KINDS else kinds * _KINDS // most
 
     @cached_property
     def _nodes(self) -> Array:
-        """Prices ν (kinds, NODES) that have as many servers of a kind between them."""
-        level = np.linspace(0, 1, NODES)
+        """Prices ν (kinds, _NODES) that have as many servers of a kind between them."""
+        level = np.linspace(0, 1, _NODES)
         own = (self.prices.frequency[self._kinds == kind] for kind in range(self._kinds.max() + 1))
         return np.stack([np.quantile(price, level) for price in own])
 
@@ -132,10 +132,10 @@ class _Screen:
     def _place(self) -> tuple[IntArray, Array]:
         """The node (M,) below each server's ν, counted over all kinds, and its share of the way."""
         nodes, price = self._nodes[self._kinds], self.prices.frequency
-        cell = np.clip(np.sum(nodes <= price[:, None], axis=1) - 1, 0, NODES - 2)
+        cell = np.clip(np.sum(nodes <= price[:, None], axis=1) - 1, 0, _NODES - 2)
         left, right = (nodes[np.arange(len(price)), cell + i] for i in (0, 1))
         share = (price - left) / np.where(right > left, right - left, 1.0)
-        return NODES * self._kinds + cell, share
+        return _NODES * self._kinds + cell, share
 
     @cached_property
     def _cells(self) -> tuple[Array, IntArray]:
@@ -157,7 +157,7 @@ class _Screen:
         return left + share * (right - left)
 
     def _layers_at_nodes(self, users: IntArray) -> Array:
-        """Lower bound (n, kinds · NODES) on J: it rises with w, κ and ν and falls with the cap."""
+        """Lower bound (n, kinds · _NODES) on J: it rises with w, κ and ν and falls with the cap."""
         network, kinds, nodes = self.network, self._kinds, self._nodes
         most, kappa = np.full((2, len(nodes)), -np.inf), np.full(len(nodes), np.inf)
         np.maximum.at(most[0], kinds, network.server_throughput)

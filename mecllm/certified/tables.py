@@ -21,10 +21,10 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
 # Pairs tabulated at a time: their arrays fit the processor's cache.
-BLOCK = 20_000
+_BLOCK = 20_000
 # A kind's prices may lie this many times as far apart as a server's own box before the cells of its
 # table get wider.
-WIDEST = 10.0
+_WIDEST = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class CubicTable:
         share, inverse = (price - left) / width, 1 / width
         offset = cell * (self.cubics.shape[1] // (len(nodes) - 1))
         value, slope = np.empty((2, len(servers)))
-        for block in blocks(len(servers), BLOCK):
+        for block in blocks(len(servers), _BLOCK):
             server = servers[block]
             place = offset[server] + self.column[block]
             c0, c1, c2, c3 = (np.take(power, place) for power in self.cubics)
@@ -103,7 +103,7 @@ class CostTables(Pairs):
 
 def _upload_table(network: Network, pairs: Pairs, prices: Array) -> CubicTable:
     ends = np.empty((2, len(prices), len(pairs.users)))
-    for block in blocks(len(pairs.users), BLOCK):
+    for block in blocks(len(pairs.users), _BLOCK):
         costs = PairCosts.of(network, pairs.users[block], pairs.servers[block])
         for i, price in enumerate(prices):
             ends[:, i, block] = costs.upload(price[pairs.servers[block]])
@@ -120,7 +120,7 @@ def _layers_table(
     rows, column = np.unique(pairs.users * len(first) + kind[pairs.servers], return_inverse=True)
     users, chip = np.divmod(rows, len(first))
     ends = np.empty((2, len(prices), len(rows)))
-    for block in blocks(len(rows), BLOCK):
+    for block in blocks(len(rows), _BLOCK):
         work = Work.of(network, users[block], first[chip[block]])
         ends[:, :, block] = layers_costs(work, prices[:, chip[block]])
     return CubicTable.of(kind, column, prices, chip, ends)
@@ -154,4 +154,4 @@ def _shared_nodes(kind: IntArray, low: Array, high: Array, count: int) -> Array:
         own = kind[positive]
         wider = np.log(most[own] / floor[own]) / np.log(high[positive] / low[positive])
     factor = float(np.max(wider, initial=1.0))
-    return _nodes(least, most, int(np.ceil((count - 1) * min(factor, WIDEST))) + 1)
+    return _nodes(least, most, int(np.ceil((count - 1) * min(factor, _WIDEST))) + 1)

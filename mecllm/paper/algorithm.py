@@ -25,13 +25,13 @@ from mecllm.system.association import fill_empty
 from mecllm.system.model import Decision
 from mecllm.system.network import Network
 
-OFFER = "newcomer"
+_OFFER = "newcomer"
 # "Applying the CCCP algorithm multiple times": with and without a penalty, from the current χ and
 # from the solution of the relaxed problem. ϱ is a multiple of the median cost of a pair: Lemma 1
 # gives no number, since its ϱ0 divides by zero.
-PENALTIES = (0.0, 1.0)
+_PENALTIES = (0.0, 1.0)
 # H falls in every round and there are finitely many χ; ten rounds are the most seen.
-MAX_ROUNDS = 50
+_MAX_ROUNDS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +71,8 @@ def two_step(network: Network, association: IntArray) -> TwoStep:
     run = _resources(network, association)
     history, steps = [run.objective_history], []
     rounds = [run.objective_history[0], run.objective_history[-1]]
-    converged, message = False, f"cap of {MAX_ROUNDS} rounds reached"
-    while len(rounds) <= MAX_ROUNDS:
+    converged, message = False, f"cap of {_MAX_ROUNDS} rounds reached"
+    while len(rounds) <= _MAX_ROUNDS:
         tried = chi_step(network, run.decision)
         steps += [attempt.steps for attempt in tried]
         best = _best(network, run.decision, tried)
@@ -100,7 +100,7 @@ def chi_problem(
     at_most : bool
         Whether (9e) and (9g) may be slack; False takes them as the network does.
     """
-    offer = OFFERS[OFFER](network, decision)
+    offer = OFFERS[_OFFER](network, decision)
     shares = np.stack(
         (offer.bandwidth / network.bandwidth_max, offer.frequency / network.server_frequency_max)
     )
@@ -121,7 +121,7 @@ def chi_step(network: Network, decision: Decision, at_most: bool = True) -> tupl
     own = indicator(decision.association, network.servers)
     starts = (own, polytope.minimise(costs))
     return tuple(
-        cccp(costs, polytope, penalty * scale, start) for start in starts for penalty in PENALTIES
+        cccp(costs, polytope, penalty * scale, start) for start in starts for penalty in _PENALTIES
     )
 
 

@@ -25,18 +25,18 @@ from mecllm.system.network import Network
 from mecllm.system.solution import Solution
 
 # Alternating optimisation needs about ten rounds; a run that needs more is told.
-ALTERNATING_MAX_ROUNDS = 200
+_ALTERNATING_MAX_ROUNDS = 200
 
 
 # Law of the random resources of `alpha_only`, which the paper does not give: power and user clock
 # uniform between this share of their maximum and the maximum, so that none is near zero and runs
 # for ever; a server's bandwidth and clock are split in proportion to numbers drawn alike.
-RANDOM_SHARE_MIN = 0.1
+_RANDOM_SHARE_MIN = 0.1
 
 
 # Method's own stream of random numbers: `alpha_only` and `resource_only` with the same seed are
 # random in different things, so nothing is gained from sharing one.
-STREAMS = {"alpha_only": 1, "resource_only": 2}
+_STREAMS = {"alpha_only": 1, "resource_only": 2}
 
 
 def alternating(network: Network, association: IntArray, seed: int) -> Solution:
@@ -46,9 +46,9 @@ def alternating(network: Network, association: IntArray, seed: int) -> Solution:
     """
     decision = reference_decision(network, association)
     history = [evaluate(network, decision).objective]
-    converged, message = False, f"cap of {ALTERNATING_MAX_ROUNDS} rounds reached"
-    while len(history) <= ALTERNATING_MAX_ROUNDS:
-        layers = best_layers(network, decision)
+    converged, message = False, f"cap of {_ALTERNATING_MAX_ROUNDS} rounds reached"
+    while len(history) <= _ALTERNATING_MAX_ROUNDS:
+        layers = _best_layers(network, decision)
         decision = allocate(network, association, layers).decision
         history.append(evaluate(network, decision).objective)
         if history[-2] - history[-1] <= FP_TOLERANCE * abs(history[-1]):
@@ -66,7 +66,7 @@ def alternating(network: Network, association: IntArray, seed: int) -> Solution:
     )
 
 
-def best_layers(network: Network, decision: Decision) -> Array:
+def _best_layers(network: Network, decision: Decision) -> Array:
     """Relaxed α in [1, Υ-1] that is best at the decision's clocks: a closed form.
 
     ∂H/∂α = A - B + ω_s c/(Υ (e - α/Υ)²) vanishes at e - α/Υ = √(ω_s c/(Υ (B - A))), (27).
@@ -87,16 +87,16 @@ def alpha_only(network: Network, association: IntArray, seed: int) -> Solution:
 
 def alpha_at(network: Network, decision: Decision) -> Solution:
     """Best integer α at a decision's resources, named `alpha_only`."""
-    layers = best_layers(network, decision)
+    layers = _best_layers(network, decision)
     rounded = round_layers(network, replace(decision, local_layers=layers))
     return closed_form("alpha_only", network, rounded)
 
 
 def random_resources(
-    network: Network, association: IntArray, seed: int, share_min: float = RANDOM_SHARE_MIN
+    network: Network, association: IntArray, seed: int, share_min: float = _RANDOM_SHARE_MIN
 ) -> Decision:
     """Draw power, bandwidth and clocks by the declared law; every server hands out all it has."""
-    rng = np.random.default_rng([seed, STREAMS["alpha_only"]])
+    rng = np.random.default_rng([seed, _STREAMS["alpha_only"]])
     power, bandwidth, user, server = rng.uniform(share_min, 1.0, (4, network.users))
 
     def split(share: Array, total: Array) -> Array:
@@ -119,7 +119,7 @@ def resource_only(network: Network, association: IntArray, seed: int) -> Solutio
 
 def random_layers(network: Network, seed: int, most: int | None = None) -> Array:
     """Draw α uniformly on the integers 1..most, Υ-1 by default."""
-    rng = np.random.default_rng([seed, STREAMS["resource_only"]])
+    rng = np.random.default_rng([seed, _STREAMS["resource_only"]])
     share = rng.uniform(size=network.users)
     return 1 + np.floor(share * (network.layers - 1 if most is None else most))
 
@@ -142,8 +142,7 @@ def local_only(network: Network, association: IntArray, seed: int) -> Solution:
 def _fixed_layers(method: str, layers: float, network: Network, association: IntArray) -> Solution:
     """Give every user the same α and the best resources for it."""
     result = allocate(network, association, np.full(network.users, float(layers)))
-    prices = {"bandwidth": result.bandwidth_price, "server_frequency": result.frequency_price}
-    return replace(closed_form(method, network, result.decision), multipliers=prices)
+    return closed_form(method, network, result.decision)
 
 
 def closed_form(method: str, network: Network, decision: Decision) -> Solution:

@@ -12,9 +12,9 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
 # HiGHS meets its constraints to 1e-7 in these units; nearer than that, two numbers are one.
-TOLERANCE = 1e-7
+_TOLERANCE = 1e-7
 # CCCP meets no vertex twice, in practice two or three in all.
-MAX_STEPS = 100
+_MAX_STEPS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,11 @@ class Polytope:
         return cls(one, np.ones(users), rows, np.ones(len(rows)))
 
     def contains(self, point: Array) -> bool:
-        """Whether a point (NM,) satisfies every row, to `TOLERANCE`."""
+        """Whether a point (NM,) satisfies every row, to `_TOLERANCE`."""
         return bool(
-            np.all(np.abs(self.equal @ point - self.target) <= TOLERANCE)
-            and np.all(self.at_most @ point - self.limit <= TOLERANCE)
-            and np.all(point >= -TOLERANCE)
+            np.all(np.abs(self.equal @ point - self.target) <= _TOLERANCE)
+            and np.all(self.at_most @ point - self.limit <= _TOLERANCE)
+            and np.all(point >= -_TOLERANCE)
         )
 
     def minimise(self, costs: Array, binary: bool = False) -> Array:
@@ -91,7 +91,7 @@ class Polytope:
             raise SolverError(f"linear problem of the χ-step: {result.message}")
         whole = np.round(result.x)
         # + 0.0 makes -0.0 the same number as 0.0.
-        return np.where(np.abs(result.x - whole) <= TOLERANCE, whole, result.x) + 0.0
+        return np.where(np.abs(result.x - whole) <= _TOLERANCE, whole, result.x) + 0.0
 
 
 def indicator(association: IntArray, servers: int) -> Array:
@@ -155,18 +155,18 @@ def cccp(costs: Array, polytope: Polytope, penalty: float, start: Array) -> CCCP
     ScenarioError
         For a start outside the polytope.
     SolverError
-        When a linear problem fails, or `MAX_STEPS` are not enough.
+        When a linear problem fails, or `_MAX_STEPS` are not enough.
     """
     if not polytope.contains(start) or np.any(start[~np.isfinite(costs)] > 0):
         raise ScenarioError("cccp", "start", "a point outside", "a point of (9c), (9e), (9g), (46)")
     point, history = start, [penalised(costs, penalty, start)]
-    for _ in range(MAX_STEPS):
+    for _ in range(_MAX_STEPS):
         slope = linearised(costs, penalty, point)
         trial = polytope.minimise(slope)
         moved = trial != point
         gain = float(np.sum(slope[moved] * (point - trial)[moved]))
-        if gain <= TOLERANCE * np.sum(np.abs(slope[point > 0])):
+        if gain <= _TOLERANCE * np.sum(np.abs(slope[point > 0])):
             return CCCP(point, np.array(history))
         point = trial
         history.append(penalised(costs, penalty, point))
-    raise SolverError(f"CCCP: still moving after {MAX_STEPS} steps")
+    raise SolverError(f"CCCP: still moving after {_MAX_STEPS} steps")

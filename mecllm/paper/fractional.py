@@ -28,9 +28,9 @@ from mecllm.system.network import Network
 # small error tolerance". Convergence is linear, so the distance left is some ten times larger.
 FP_TOLERANCE = 1e-4
 # Clarabel's default accuracy: what a value of P4 may be wrong by, relative.
-P4_TOLERANCE = 1e-8
+_P4_TOLERANCE = 1e-8
 # The paper gives no cap for this loop; convergence is linear, and a run that needs more is told.
-FP_MAX_ITERATIONS = 200
+_FP_MAX_ITERATIONS = 200
 
 
 class ConvexProblem(Protocol):
@@ -77,7 +77,7 @@ def fractional_programming(
     association: IntArray,
     start: Decision | None = None,
     tolerance: float = FP_TOLERANCE,
-    max_iterations: int = FP_MAX_ITERATIONS,
+    max_iterations: int = _FP_MAX_ITERATIONS,
     convex_problem: Callable[[Network, Decision], ConvexProblem] = SurrogateProblem,
 ) -> FractionalProgram:
     """Iterate P4 and its auxiliaries from a start, as Section 4.1 does, χ held.
@@ -116,7 +116,7 @@ def fractional_programming(
             candidate, duals = problem.solve(aux.local, aux.upload, aux.edge)
             # K at the auxiliaries' own point is H, so a P4 solved well enough cannot exceed it.
             value = surrogate(network, candidate, aux)
-            if value > objectives[-1] * (1 + P4_TOLERANCE):
+            if value > objectives[-1] * (1 + _P4_TOLERANCE):
                 raise SolverError("P4 could not be solved accurately enough to descend")
         except SolverError as error:
             if rescaled:

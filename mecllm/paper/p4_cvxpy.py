@@ -23,13 +23,13 @@ from mecllm.system.network import Network
 
 # CVXPY's compilation of a parametrised problem grows with the square of the users (7 s and 2 GB at
 # 500), so that above this many the problem is canonicalised anew for each set of auxiliaries.
-COMPILED_USERS = 200
+_COMPILED_USERS = 200
 # Below this signal-to-noise ratio the exponential cone would have to resolve ln(1+x) as a small
 # difference and Clarabel ends with inaccurate points; above it the squarings below lose digits.
-LOW_SNR = 0.1
+_LOW_SNR = 0.1
 # e^y - 1 is built from its second-order start at y/2^K; the relative error (y/2^K)²/6 is 3e-8 at
 # y = 0.1, as small as the solver's own tolerance.
-SQUARINGS = 8
+_SQUARINGS = 8
 
 
 def _link_constraints(snr: Array, rate: Any, power: Any, bandwidth: Any) -> list[Any]:
@@ -44,13 +44,13 @@ def _link_constraints(snr: Array, rate: Any, power: Any, bandwidth: Any) -> list
 
     log = np.log1p(snr)
     constraints: list[Any] = []
-    strong, weak = np.flatnonzero(snr >= LOW_SNR), np.flatnonzero(snr < LOW_SNR)
+    strong, weak = np.flatnonzero(snr >= _LOW_SNR), np.flatnonzero(snr < _LOW_SNR)
     if strong.size:
         x, b, ln = snr[strong], bandwidth[strong], log[strong]
         argument = cp.multiply(1 / (1 + x), b) + cp.multiply(x / (1 + x), power[strong])
         constraints.append(cp.ExpCone(cp.multiply(ln, rate[strong] - b), b, argument))
     if weak.size:
-        x, b, ln, step = snr[weak], bandwidth[weak], log[weak], 2.0**-SQUARINGS
+        x, b, ln, step = snr[weak], bandwidth[weak], log[weak], 2.0**-_SQUARINGS
 
         def square_over(numerator: Any, denominator: Any) -> Any:
             """Upper bound of numerator²/denominator, elementwise."""
@@ -62,7 +62,7 @@ def _link_constraints(snr: Array, rate: Any, power: Any, bandwidth: Any) -> list
         # grown = β(e^{y·step} - 1)/(x·step)
         second = square_over(rate[weak], b)
         grown = cp.multiply(ln / x, rate[weak]) + cp.multiply(ln**2 * step / (2 * x), second)
-        for _ in range(SQUARINGS):
+        for _ in range(_SQUARINGS):
             held = cp.Variable(weak.size)
             constraints.append(held == grown)
             grown = held + cp.multiply(x * step / 2, square_over(held, b))
@@ -174,7 +174,7 @@ class SurrogateProblem:
                 # "Solution may be inaccurate": the caller checks the descent of H instead.
                 warnings.simplefilter("ignore", UserWarning)
                 self._problem.solve(
-                    solver=cp.CLARABEL, ignore_dpp=self.network.users > COMPILED_USERS
+                    solver=cp.CLARABEL, ignore_dpp=self.network.users > _COMPILED_USERS
                 )
         except cp.SolverError as error:
             raise SolverError(f"Clarabel failed on P4: {error}") from error

@@ -15,12 +15,14 @@ import numpy as np
 
 from mecllm.allocation import Groups, user_frequency
 from mecllm.allocation.computation import LEAST_CLOCK
+from mecllm.allocation.logarithm import rate_slope
 from mecllm.errors import SolverError
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array
 from mecllm.system.model import (
     Decision,
     edge_layer_cost,
+    layer_cost_slopes,
     local_layer_cost,
     stability_terms,
     transmission_rate,
@@ -28,14 +30,14 @@ from mecllm.system.model import (
 from mecllm.system.network import Network
 
 # Newton's method is quadratic near the solution; from the previous iterate 15 is the most seen.
-MAX_STEPS = 100
+_MAX_STEPS = 100
 # Largest share of itself that an amount may lose in one step.
-LARGEST_FALL = 0.8
+_LARGEST_FALL = 0.8
 # Newton's decrement at which a group is done, relative to its value: its square root is the
 # relative error of the amounts.
-DECREMENT = 1e-22
+_DECREMENT = 1e-22
 
-Derivatives = Callable[[Array], tuple[Array, Array, Array]]
+_Derivatives = Callable[[Array], tuple[Array, Array, Array]]
 
 
 class SeparableProblem:
@@ -66,7 +68,15 @@ class SeparableProblem:
         power, bandwidth, power_slope, bandwidth_price = self._uplink(upload)
         server, server_price = self._server(edge)
         cost = local_layer_cost(n, clock)
-        clock_slope = cost / (2 * local) * self._clock_slope(clock)
+        saved, added = layer_cost_slopes(
+            n.flops_per_layer,
+            clock,
+            n.user_throughput,
+            n.user_kappa,
+            n.weights.delay,
+            n.weights.energy,
+        )
+        clock_slope = cost / (2 * local) * (added - saved)
         low, high = layers <= 1, layers >= n.layers - 1
         self._last = Decision(m, layers, power, bandwidth, clock, server)
         return self._last, Multipliers(
@@ -92,7 +102,7 @@ class SeparableProblem:
             return 2 * local * layers - 2 * edge * (n.layers - layers) + pull
 
         layers = np.full(n.users, n.layers - 1.0)
-        for _ in range(MAX_STEPS):
+        for _ in range(_MAX_STEPS):
             curvature = 2 * (local + edge + price / (n.layers * (end - layers / n.layers) ** 3))
             step = np.minimum(layers - slope(layers) / curvature, n.layers - 1.0)
             step = np.maximum(step, 1.0)
@@ -102,22 +112,18 @@ class SeparableProblem:
                 return layers, slope(layers)
         raise SolverError("Newton's method for the layers of P4 did not settle")
 
-    def _clock_slope(self, clock: Array) -> Array:
-        """∂A/∂f."""
-        n = self.network
-        rise = 2 * n.weights.energy * n.user_kappa * clock - n.weights.delay / clock**2
-        return n.flops_per_layer / n.user_throughput * rise
-
     def _server(self, edge: Array) -> tuple[Array, Array]:
         """f^E: minimise Σ B(f)²/(4q) under (9g)."""
         n, m = self.network, self._last.association
-        work = n.flops_per_layer / n.server_throughput[m]
-        energy = n.weights.energy * n.server_kappa[m]
+        throughput, kappa = n.server_throughput[m], n.server_kappa[m]
+        delay, energy = n.weights.delay, n.weights.energy
 
         def derivatives(clock: Array) -> tuple[Array, Array, Array]:
             cost = edge_layer_cost(n, m, clock)
-            first = work * (2 * energy * clock - n.weights.delay / clock**2)
-            second = work * (2 * energy + 2 * n.weights.delay / clock**3)
+            saved, added = layer_cost_slopes(
+                n.flops_per_layer, clock, throughput, kappa, delay, energy
+            )
+            first, second = added - saved, (added + 2 * saved) / clock
             return (
                 cost**2 / (4 * edge),
                 cost * first / (2 * edge),
@@ -131,7 +137,7 @@ class SeparableProblem:
             # What each user would take from an unlimited server; where it fits, it is free. Time
             # without a price would stop the clock; the floor is the one of `allocate`.
             with np.errstate(divide="ignore", invalid="ignore"):
-                free = np.cbrt(n.weights.delay / (2 * energy))
+                free = np.cbrt(delay / (2 * energy * kappa))
             free = np.maximum(
                 np.nan_to_num(free, posinf=np.inf), LEAST_CLOCK * n.server_frequency_max[m]
             )
@@ -160,7 +166,7 @@ class SeparableProblem:
         def best_power(bandwidth: Array, power: Array) -> Array:
             if n.weights.energy == 0:
                 return n.power_max
-            for _ in range(MAX_STEPS):
+            for _ in range(_MAX_STEPS):
                 snr, rate, by_power, first = parts(power, bandwidth)
                 share = power * by_power / rate
                 slope = (
@@ -181,7 +187,7 @@ class SeparableProblem:
         def derivatives(bandwidth: Array) -> tuple[Array, Array, Array]:
             power = state["power"] = best_power(bandwidth, state["power"])
             snr, rate, by_power, first = parts(power, bandwidth)
-            by_bandwidth = _rate_slope(snr) / np.log(2)
+            by_bandwidth = rate_slope(snr) / np.log(2)
             second = 6 * inverse / rate**4 + 2 * delay / rate**3
             mixed_rate = by_power * snr / (bandwidth * (1 + snr))
             curvature_b = -(snr**2) / ((1 + snr) ** 2 * bandwidth * np.log(2))
@@ -199,37 +205,28 @@ class SeparableProblem:
         return power, bandwidth, 2 * square * power + first * by_power, price
 
 
-def _rate_slope(snr: Array) -> Array:
-    """ln(1+x) - x/(1+x), whose terms cancel where x is small; Taylor's series there."""
-    small = snr < 1e-2
-    t = np.where(small, snr, 0.0)
-    # The next term is 7/8 x^8: below 1e-12 of the leading x²/2.
-    series = t**2 * (1 / 2 - t * (2 / 3 - t * (3 / 4 - t * (4 / 5 - t * (5 / 6 - t * 6 / 7)))))
-    return np.where(small, series, np.log1p(snr) - snr / (1 + snr))
-
-
 def _share(
-    groups: Groups, capacity: Array, start: Array, derivatives: Derivatives
+    groups: Groups, capacity: Array, start: Array, derivatives: _Derivatives
 ) -> tuple[Array, Array]:
     """Split each group's capacity at least total cost; returns the amounts (K,), the prices (G,).
 
     Newton's method on the equality-constrained problem, all groups at once, damped so that no
-    amount loses more than `LARGEST_FALL` and every group's cost falls.
+    amount loses more than `_LARGEST_FALL` and every group's cost falls.
     """
     member = groups.index
     filled = groups.total(start)
     amount = start * (capacity / np.where(filled > 0, filled, 1.0))[member]
     value, slope, curvature = derivatives(amount)
-    for _ in range(MAX_STEPS):
+    for _ in range(_MAX_STEPS):
         stiffness = groups.total(1 / curvature)
         price = -groups.total(slope / curvature) / np.where(stiffness > 0, stiffness, 1.0)
         step = -(slope + price[member]) / curvature
         total = groups.total(value)
         decrement = groups.total(step**2 * curvature)
-        if np.all(decrement <= DECREMENT * total):
+        if np.all(decrement <= _DECREMENT * total):
             return amount, price
         fall = groups.largest(-step / amount)
-        size = np.minimum(1.0, LARGEST_FALL / np.maximum(fall, LARGEST_FALL))
+        size = np.minimum(1.0, _LARGEST_FALL / np.maximum(fall, _LARGEST_FALL))
         while True:
             trial = amount + size[member] * step
             value, slope, curvature = derivatives(trial)

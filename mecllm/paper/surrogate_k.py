@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mecllm.allocation.logarithm import rate_slope
 from mecllm.system.arrays import Array
 from mecllm.system.model import (
     Decision,
     edge_layer_cost,
-    evaluate,
+    layer_cost_slopes,
     local_layer_cost,
     stability_bound,
     stability_terms,
@@ -147,7 +148,7 @@ def _rate_derivatives(network: Network, decision: Decision) -> tuple[Array, Arra
     gain = network.link_gain(decision.association) / network.noise_density
     snr = gain * decision.power / decision.bandwidth
     power = gain / (np.log(2) * (1 + snr))
-    bandwidth = (np.log1p(snr) - snr / (1 + snr)) / np.log(2)
+    bandwidth = rate_slope(snr) / np.log(2)
     return _rate(network, decision), power, bandwidth
 
 
@@ -158,50 +159,15 @@ def _stability_slope(network: Network, alpha: Array) -> Array:
 
 
 def _clock_slopes(network: Network, decision: Decision) -> tuple[Array, Array]:
-    """∂A/∂f and ∂B/∂f, each ψ/(CD)·(2 ω_e κ f - ω_t/f²)."""
+    """Return ∂A/∂f and ∂B/∂f (N,) [1/Hz]."""
     n, m = network, decision.association
-
-    def slope(frequency: Array, kappa: Array, throughput: Array) -> Array:
-        cost = 2 * n.weights.energy * kappa * frequency - n.weights.delay / frequency**2
-        return n.flops_per_layer / throughput * cost
-
-    return (
-        slope(decision.user_frequency, n.user_kappa, n.user_throughput),
-        slope(decision.server_frequency, n.server_kappa[m], n.server_throughput[m]),
+    (fall, rise), (edge_fall, edge_rise) = (
+        layer_cost_slopes(
+            n.flops_per_layer, clock, throughput, kappa, n.weights.delay, n.weights.energy
+        )
+        for clock, throughput, kappa in (
+            (decision.user_frequency, n.user_throughput, n.user_kappa),
+            (decision.server_frequency, n.server_throughput[m], n.server_kappa[m]),
+        )
     )
-
-
-@dataclass(frozen=True)
-class Audit:
-    """How well K serves as a surrogate of H at a point; all three are relative.
-
-    Parameters
-    ----------
-    touch : float
-        |K - H|/|H| at the point itself, equation (16): 0 up to rounding.
-    majorise : float
-        Smallest (K - H)/|H| over other points: never below 0 up to rounding.
-    gradient : float
-        Largest |∂K - ∂H|/scale over blocks, equations (32a)-(32e): 0 up to rounding.
-    """
-
-    touch: float
-    majorise: float
-    gradient: float
-
-
-def audit(network: Network, decision: Decision, others: tuple[Decision, ...] = ()) -> Audit:
-    """Check K against H: value and gradient at a decision, the bound at other ones."""
-    aux = auxiliary(network, decision)
-    value = evaluate(network, decision).objective
-    touch = abs(surrogate(network, decision, aux) - value) / abs(value)
-    gaps = [
-        (surrogate(network, other, aux) - evaluate(network, other).objective) / abs(value)
-        for other in (decision, *others)
-    ]
-    true, model = gradient(network, decision), surrogate_gradient(network, decision, aux)
-    steepest = max(
-        float(np.max(np.abs(true[key] - model[key])) / max(np.max(np.abs(true[key])), 1e-300))
-        for key in true
-    )
-    return Audit(touch=touch, majorise=min(gaps), gradient=steepest)
+    return rise - fall, edge_rise - edge_fall

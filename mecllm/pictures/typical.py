@@ -15,8 +15,9 @@ import numpy as np
 from mecllm.allocation import allocate
 from mecllm.methods import solve
 from mecllm.system.arrays import Array, IntArray
-from mecllm.system.model import Cost, Decision, evaluate, normalize_weights
+from mecllm.system.model import Cost, Decision, evaluate
 from mecllm.system.network import Network
+from mecllm.system.normalization import normalize_weights
 from mecllm.system.parameters import Law
 from mecllm.system.scenario import TRACKS, Scenario
 

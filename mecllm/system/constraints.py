@@ -11,7 +11,7 @@ from mecllm.system.network import Network
 
 # Solvers return points that miss a constraint by their own tolerance (1e-8 in scaled units), and
 # sums over thousands of users add rounding; a relative excess below this is not a violation.
-FEASIBILITY_TOLERANCE = 1e-7
+_FEASIBILITY_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -64,5 +64,5 @@ def feasibility(
     return tuple(
         Violation(equation, int(i), float(amount[i]), what[equation].format(amount[i]))
         for equation, amount in excess.items()
-        for i in np.flatnonzero(amount > FEASIBILITY_TOLERANCE)
+        for i in np.flatnonzero(amount > _FEASIBILITY_TOLERANCE)
     )

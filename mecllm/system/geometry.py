@@ -15,7 +15,7 @@ from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array
 
 # Mean Earth radius of the IUGG (R1), the usual choice for great-circle distances.
-EARTH_RADIUS_M = 6_371_008.8
+_EARTH_RADIUS_M = 6_371_008.8
 
 
 def uniform_square(rng: np.random.Generator, count: int, side: float) -> Array:
@@ -86,7 +86,7 @@ def great_circle_distance(users: Array, servers: Array) -> Array:
     half_lat = np.sin((lat_u[:, None] - lat_s) / 2) ** 2
     half_lon = np.sin((lon_u[:, None] - lon_s) / 2) ** 2
     share = half_lat + np.cos(lat_u)[:, None] * np.cos(lat_s) * half_lon
-    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0)))
+    return 2 * _EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ paper's sums over m with χ_{n,m} become look-ups.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Decision:
         if association.ndim != 1 or not np.issubdtype(association.dtype, np.integer):
             raise ScenarioError("decision", "association", association, "a list of integers")
         object.__setattr__(self, "association", association.astype(np.int64))
-        for key in DECISION_BLOCKS:
+        for key in _DECISION_BLOCKS:
             value = np.array(getattr(self, key), dtype=np.float64)
             if value.shape != association.shape:
                 shape = f"shape {value.shape}"
@@ -54,7 +54,7 @@ class Decision:
             object.__setattr__(self, key, value)
 
 
-DECISION_BLOCKS = ("local_layers", "power", "bandwidth", "user_frequency", "server_frequency")
+_DECISION_BLOCKS = ("local_layers", "power", "bandwidth", "user_frequency", "server_frequency")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +102,39 @@ def transmission_rate(bandwidth: Array, power: Array, gain: Array, noise_density
     """Shannon rate r [bit/s] = b log2(1 + g p/(σ² b)), with σ² [W/Hz]; Section 3.1."""
     # log1p keeps the rate accurate at the literal track's signal-to-noise ratios of 1e-2 and less.
     return bandwidth * np.log1p(gain * power / (noise_density * bandwidth)) / np.log(2)
+
+
+def layer_cost_slopes(
+    flops: Array,
+    frequency: Array,
+    throughput: Array,
+    kappa: Array,
+    delay: float,
+    energy: float,
+) -> tuple[Array, Array]:
+    """Give what one more hertz takes off the cost of a layer and what it adds to it.
+
+    The slope ∂A/∂f or ∂B/∂f of (14) and (15) is the second less the first.
+
+    Parameters
+    ----------
+    flops, throughput : array
+        ψ [FLOP] and C D [FLOP per cycle].
+    frequency : array
+        f [Hz].
+    kappa : array
+        κ [W/(cycle/s)³].
+    delay, energy : float
+        ω_t [1/s] and ω_e [1/J].
+
+    Returns
+    -------
+    saved, added : array
+        ω_t T/f and 2 ω_e E/f [1/Hz].
+    """
+    saved = delay * computation_delay(flops, frequency, throughput) / frequency
+    added = 2 * energy * computation_energy(flops, frequency, throughput, kappa) / frequency
+    return saved, added
 
 
 def local_layer_cost(network: Network, user_frequency: Array) -> Array:
@@ -209,7 +242,7 @@ def check_domain(network: Network, decision: Decision) -> None:
         raise ScenarioError(
             "decision", "association", decision.association, f"0..{network.servers - 1}"
         )
-    for key in DECISION_BLOCKS:
+    for key in _DECISION_BLOCKS:
         value = getattr(decision, key)
         # Layers may be 0 (all at the edge); a clock, power or bandwidth of 0 has no finite cost.
         if key == "local_layers":
@@ -236,32 +269,4 @@ def reference_decision(network: Network, association: IntArray) -> Decision:
         bandwidth=network.bandwidth_max[association] / users_at_server,
         user_frequency=network.user_frequency_max,
         server_frequency=network.server_frequency_max[association] / users_at_server,
-    )
-
-
-def normalize_weights(network: Network) -> Network:
-    """Divide each weight by the mean of its term at the reference point, as Section 5 presumes.
-
-    The paper normalises energy, delay and stability before it weights them and does not say how.
-    Here each term is divided by its mean over users at α = Υ/2, p^max and f^max, every user at the
-    server of its best gain with an average share b^max·M/N and f^max·M/N of it (at most all).
-    Weights of 1 then say that the three terms count alike at that point.
-
-    Returns
-    -------
-    Network
-        The same network with ω_e [1/J], ω_t [1/s] and ω_s in place of the bare priorities.
-    """
-    best = network.nearest()
-    share = min(1.0, network.servers / network.users)
-    point = replace(
-        reference_decision(network, best),
-        bandwidth=network.bandwidth_max[best] * share,
-        server_frequency=network.server_frequency_max[best] * share,
-    )
-    cost = evaluate(network, point)
-    return network.with_weights(
-        energy=network.weights.energy / float(cost.energy.mean()),
-        delay=network.weights.delay / float(cost.delay.mean()),
-        stability=network.weights.stability / float(cost.stability.mean()),
     )

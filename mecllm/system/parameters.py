@@ -14,7 +14,7 @@ from mecllm.system.arrays import Array
 from mecllm.system.files import data_path
 
 Status = Literal["stated", "assumed", "inferred"]
-LAWS = ("uniform", "integer", "hardware")
+_LAWS = ("uniform", "integer", "hardware")
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def read_law(where: str, key: str, spec: Spec, value: object, law: object) -> La
             hint = hint if isinstance(value, list) else ""
             raise ScenarioError(where, key, value, spec.allowed + hint)
         return Law("fixed", (float(value),))  # type: ignore[arg-type]
-    if law not in LAWS:
-        raise ScenarioError(where, f"{key}.law", law, "one of " + ", ".join(map(repr, LAWS)))
+    if law not in _LAWS:
+        raise ScenarioError(where, f"{key}.law", law, "one of " + ", ".join(map(repr, _LAWS)))
     if not isinstance(value, list) or not value:
         raise ScenarioError(where, key, value, f"a list, for law = {law!r}")
     if law == "hardware":

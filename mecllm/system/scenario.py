@@ -16,13 +16,13 @@ from mecllm.system import geometry
 from mecllm.system.arrays import Array
 from mecllm.system.files import data_path, read_toml
 from mecllm.system.geometry import DistanceGain, path_gain
-from mecllm.system.model import normalize_weights
 from mecllm.system.network import Formulation, Network, Weights
+from mecllm.system.normalization import normalize_weights
 from mecllm.system.parameters import Law, Provenance, Spec, parameter, read_law, read_provenance
 
 # With more pairs than this a gain that follows from the distance is computed on demand; any other
 # has to be stored, up to so many pairs (0.8 GB).
-STORED_PAIRS, MOST_PAIRS = 500_000, 100_000_000
+_STORED_PAIRS, _MOST_PAIRS = 500_000, 100_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,10 +227,10 @@ class Scenario:
         loss = (self.path_loss_intercept_dB, self.path_loss_slope_dB)
         pairs, sites = len(users) * len(servers), self.shape == "sites"
         if sites or self.shadowing_dB:
-            if pairs > MOST_PAIRS:
-                allowed = f"a planar shape without shadowing above {MOST_PAIRS} pairs"
+            if pairs > _MOST_PAIRS:
+                allowed = f"a planar shape without shadowing above {_MOST_PAIRS} pairs"
                 raise ScenarioError(self.file, "shape, shadowing_dB", self.shape, allowed)
-        elif pairs > STORED_PAIRS:
+        elif pairs > _STORED_PAIRS:
             return DistanceGain(users, servers, *loss, distance_min=self.distance_min_m)
         measure = geometry.great_circle_distance if sites else geometry.planar_distance
         gain = path_gain(np.maximum(measure(users, servers), self.distance_min_m), *loss)

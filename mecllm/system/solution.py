@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +31,6 @@ class Solution:
     converged : bool
     message : str
         Why the method stopped.
-    multipliers : mapping
-        Prices [1/Hz] by constraint, arrays (M,), where the method has them.
     lower_bound : float or None
         Certified bound on the optimum of P2, where the method has one.
     """
@@ -45,7 +42,6 @@ class Solution:
     iterations: int
     converged: bool
     message: str
-    multipliers: Mapping[str, Array] = field(default_factory=dict)
     lower_bound: float | None = None
 
     @property

@@ -44,7 +44,7 @@ def stored_and_lazy(track, users, servers, seed=0):
 def test_asking_for_the_nearest_servers_misses_no_pair(track, first, monkeypatch):
     stored, lazy = stored_and_lazy(track, 240, 40)
     prices = dual_prices(stored)
-    monkeypatch.setattr(screening, "FIRST", first)
+    monkeypatch.setattr(screening, "_FIRST", first)
     for reach in (0.0, 0.1, 0.5):
         expected, cost = near(stored, prices, reach)
         found, same = near(lazy, prices, reach)
@@ -63,7 +63,7 @@ def test_quick_bounds_let_few_pairs_through_that_do_not_matter():
 
 def test_prices_of_nothing_make_every_server_worth_a_look(monkeypatch):
     stored, lazy = stored_and_lazy("repaired", 60, 20)
-    monkeypatch.setattr(screening, "FIRST", 2)
+    monkeypatch.setattr(screening, "_FIRST", 2)
     free = Prices(np.zeros(20), np.zeros(20))
     assert lower_bound(lazy, free) == pytest.approx(lower_bound(stored, free), rel=1e-12)
 
@@ -123,8 +123,8 @@ def test_odd_networks_are_no_trouble_to_rounds_and_tables(network):
     assume(network.formulation.capacity == "at_most" or network.users >= network.servers)
     with pytest.MonkeyPatch.context() as patch:
         # Even the smallest network goes the way of the large ones.
-        patch.setattr(prices, "SMALL", 0)
-        patch.setattr(pricing, "SMALL", 0)
+        patch.setattr(prices, "_SMALL", 0)
+        patch.setattr(pricing, "_SMALL", 0)
         result = priced(network)
     assert np.isfinite(result.dual_bound)
     objective = result.allocation.objective
@@ -155,7 +155,7 @@ def test_parts_hold_all_pairs_and_cut_no_user(counts, size):
 def test_prices_do_not_depend_on_how_pairs_are_cut(monkeypatch):
     network = sized("repaired", 1000, 10).draw(0)
     whole = lower_bound(network, dual_prices(network))
-    monkeypatch.setattr(prices, "PART", 700)
+    monkeypatch.setattr(prices, "_PART", 700)
     assert lower_bound(network, dual_prices(network)) == pytest.approx(whole, rel=1e-6)
 
 

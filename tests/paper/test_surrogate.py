@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from mecllm.errors import ScenarioError, SolverError
-from mecllm.paper.fractional import P4_TOLERANCE, fractional_programming, round_layers
+from mecllm.paper import surrogate_k
+from mecllm.paper.fractional import _P4_TOLERANCE, fractional_programming, round_layers
 from mecllm.paper.p4_cvxpy import SurrogateProblem
-from mecllm.paper.surrogate_k import Auxiliary, audit, auxiliary, gradient, surrogate
+from mecllm.paper.surrogate_k import Auxiliary, auxiliary, gradient, surrogate
 from mecllm.system.association import random_association
 from mecllm.system.constraints import feasibility
 from mecllm.system.model import (
-    DECISION_BLOCKS,
+    _DECISION_BLOCKS,
+    Decision,
     edge_layer_cost,
     evaluate,
     local_layer_cost,
     reference_decision,
     stability_bound,
 )
+from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 from tests.examples import REPAIRED, decisions, networks, pencil_decision, pencil_network
 
@@ -35,6 +38,45 @@ def small(track, seed):
     servers = int(rng.integers(1, min(users, 3) + 1))
     network = Scenario.load(track).replace(users=users, servers=servers).draw(seed)
     return network, random_association(network, seed)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How well K serves as a surrogate of H at a point; all three are relative.
+
+    Parameters
+    ----------
+    touch : float
+        |K - H|/|H| at the point itself, equation (16): 0 up to rounding.
+    majorise : float
+        Smallest (K - H)/|H| over other points: never below 0 up to rounding.
+    gradient : float
+        Largest |∂K - ∂H|/scale over blocks, equations (32a)-(32e): 0 up to rounding.
+    """
+
+    touch: float
+    majorise: float
+    gradient: float
+
+
+def audit(network: Network, decision: Decision, others: tuple[Decision, ...] = ()) -> Audit:
+    """Check K against H: value and gradient at a decision, the bound at other ones."""
+    aux = surrogate_k.auxiliary(network, decision)
+    value = evaluate(network, decision).objective
+    touch = abs(surrogate(network, decision, aux) - value) / abs(value)
+    gaps = [
+        (surrogate(network, other, aux) - evaluate(network, other).objective) / abs(value)
+        for other in (decision, *others)
+    ]
+    true, model = (
+        gradient(network, decision),
+        surrogate_k.surrogate_gradient(network, decision, aux),
+    )
+    steepest = max(
+        float(np.max(np.abs(true[key] - model[key])) / max(np.max(np.abs(true[key])), 1e-300))
+        for key in true
+    )
+    return Audit(touch=touch, majorise=min(gaps), gradient=steepest)
 
 
 def test_surrogate_13_by_hand() -> None:
@@ -84,7 +126,7 @@ def test_gradient_against_finite_differences(data) -> None:
     here = data.draw(decisions(network))
     exact = gradient(network, here)
     value = evaluate(network, here).objective
-    for key in DECISION_BLOCKS:
+    for key in _DECISION_BLOCKS:
         for user in range(network.users):
             point = getattr(here, key)
             # Central differences; the step of α is small against the distance Υ - α >= 1.
@@ -108,8 +150,8 @@ def test_value_of_p4_is_k_at_its_solution(track, seed) -> None:
     aux = auxiliary(network, start)
     problem = SurrogateProblem(network, start)
     decision, _ = problem.solve(aux.local, aux.upload, aux.edge)
-    # Clarabel's accuracy is P4_TOLERANCE; moving its point into the constraints costs as much.
-    assert surrogate(network, decision, aux) == pytest.approx(problem.value, rel=10 * P4_TOLERANCE)
+    # Clarabel's accuracy is _P4_TOLERANCE; moving its point into the constraints costs as much.
+    assert surrogate(network, decision, aux) == pytest.approx(problem.value, rel=10 * _P4_TOLERANCE)
     assert feasibility(network, decision, integer=False) == ()
     assert problem.value < evaluate(network, start).objective
 
@@ -133,9 +175,9 @@ def test_no_other_point_of_p4_is_better(track) -> None:
         )
         mixed = {
             key: (1 - share) * getattr(best, key) + share * getattr(other, key)
-            for key in DECISION_BLOCKS
+            for key in _DECISION_BLOCKS
         }
-        assert surrogate(network, replace(best, **mixed), aux) >= value * (1 - P4_TOLERANCE)
+        assert surrogate(network, replace(best, **mixed), aux) >= value * (1 - _P4_TOLERANCE)
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -145,8 +187,8 @@ def test_objective_never_rises_on_a_hundred_networks(track) -> None:
         run = fractional_programming(network, association, max_iterations=10)
         h, k = run.objective_history, run.surrogate_history
         assert h[0] == evaluate(network, reference_decision(network, association)).objective
-        assert np.all(np.diff(h) <= P4_TOLERANCE * h[:-1]), seed
-        assert np.all(k <= h[:-1] * (1 + P4_TOLERANCE)), seed
+        assert np.all(np.diff(h) <= _P4_TOLERANCE * h[:-1]), seed
+        assert np.all(k <= h[:-1] * (1 + _P4_TOLERANCE)), seed
         assert np.all(h[1:] <= k * (1 + 1e-12)), seed
         # No run was cut short to keep the promise.
         assert "accurately" not in run.message

@@ -44,7 +44,7 @@ def test_planar_distance() -> None:
 def test_great_circle_distance() -> None:
     users = np.array([[0.0, 0.0], [90.0, 0.0], [0.0, 180.0], [0.0, 359.0]])
     servers = np.array([[0.0, 90.0], [0.0, 0.0]])
-    quarter = np.pi / 2 * geometry.EARTH_RADIUS_M
+    quarter = np.pi / 2 * geometry._EARTH_RADIUS_M
     expected = np.array(
         [
             [quarter, 0],

@@ -15,12 +15,12 @@ from mecllm.system.model import (
     edge_layer_cost,
     evaluate,
     local_layer_cost,
-    normalize_weights,
     reference_decision,
     stability_bound,
     stability_terms,
     transmission_rate,
 )
+from mecllm.system.normalization import normalize_weights
 from mecllm.system.scenario import Scenario, flops_per_layer
 from tests.examples import LITERAL, REPAIRED, pencil_decision, pencil_network
 

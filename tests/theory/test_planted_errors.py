@@ -27,10 +27,8 @@ TRANSCRIBED = [number for number in PRINTED if not number.startswith(("16", "32"
 #: Functions of the two modules that hold no formula of the paper; all others are attacked.
 NO_FORMULA = {
     "__post_init__",
-    "audit",
     "check_domain",
     "fractional_programming",
-    "normalize_weights",
     "reference_decision",
     "round_layers",
 }
