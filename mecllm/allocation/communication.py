@@ -149,7 +149,7 @@ class Uplink:
         """Quick lower bound on min over (p, b) of cost + λ b, for screening many pairs.
 
         Drops the bounds on p where p is free between them, which leaves a function of one number,
-        tabulated here; `_TABLE_SLACK` covers the interpolation. Arrays broadcast against the gain's.
+        tabulated here; `_TABLE_SLACK` covers interpolation. Arrays broadcast against the gain's.
         """
         if self.free:
             return np.zeros(np.broadcast_shapes(log_price.shape, log_gain.shape))

@@ -207,14 +207,14 @@ def uses(tree: ast.AST) -> set[tuple[str, str]]:
 def faces() -> set[tuple[str, str]]:
     """What the package and its wings hand on to readers."""
     return {
-        (key.value, name.value)
+        (key.value, name)
         for tree in TREES.values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and dotted(node.func) == "attach"
         for table in node.args
         if isinstance(table, ast.Dict)
         for key, names in zip(table.keys, table.values, strict=True)
-        for name in names.elts
+        for name in names.value.split()
     }
 
 
