@@ -18,7 +18,18 @@ from mecllm.system.scenario import Scenario
 
 
 def coordinates(results: Results, track: str) -> pd.DataFrame:
-    """Coordinates in [0, 1] of a track's points, by key; indexed as the results are."""
+    """Coordinates in [0, 1] of a track's points, by key; indexed as the results are.
+
+    Parameters
+    ----------
+    results : Results
+    track : {"literal", "repaired"}
+
+    Returns
+    -------
+    DataFrame
+        One column a swept key.
+    """
     constants = results.on(track).constants
     table = results.sweep.intervals[track]
     units = {key: table[key].unit(constants[key].to_numpy()) for key in table}
@@ -30,8 +41,15 @@ def threshold(scenario: Scenario, flops_per_cycle: Array) -> Array:
 
     Parameters
     ----------
+    scenario : Scenario
+        Gives the mean C^U, C^E and D^E.
     flops_per_cycle : array
         D^U.
+
+    Returns
+    -------
+    array
+        As `flops_per_cycle`.
     """
     server = scenario.server_cores.mean * scenario.server_flops_per_cycle.mean
     return (server / (scenario.user_cores.mean * np.asarray(flops_per_cycle))) ** 3
@@ -57,7 +75,7 @@ class Flip:
     changes: dict[str, tuple[float, float]]
 
 
-def start_unit(sweep: Sweep, track: str) -> Array:
+def _start_unit(sweep: Sweep, track: str) -> Array:
     """Coordinates (K,) of the track's own scenario; 1/2 where a key is not swept on it."""
     scenario, table = sweep.scenarios[track], sweep.intervals[track]
     unit = np.full(len(sweep.keys), 0.5)
@@ -68,7 +86,7 @@ def start_unit(sweep: Sweep, track: str) -> Array:
     return unit
 
 
-def margin_at(sweep: Sweep, track: str, unit: Array, claim: str, seeds: range) -> float:
+def _margin_at(sweep: Sweep, track: str, unit: Array, claim: str, seeds: range) -> float:
     """Median margin of a claim over networks at one point, computed now; NaN where one fails."""
     values = sweep.values(track, unit)
     return float(np.median([_margin(sweep.scenarios[track], values, s, claim) for s in seeds]))
@@ -95,11 +113,26 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
 
     Of the points with the other verdict, the nearest in the unit cube is taken; its constants go
     back to the scenario's one by one, the least changed first, while the verdict stays turned; the
-    rest moves back along a line as far as that allows (bisection). None when no point has it.
+    rest moves back along a line as far as that allows (bisection).
+
+    Parameters
+    ----------
+    results : Results
+        Of the atlas.
+    track : {"literal", "repaired"}
+    claim : str
+        One of `STATEMENTS`.
+    seeds : range
+        Of the networks whose median margin decides.
+
+    Returns
+    -------
+    Flip or None
+        None when no point has the other verdict.
     """
     sweep = results.sweep
-    home = start_unit(sweep, track)
-    before = margin_at(sweep, track, home, claim, seeds)
+    home = _start_unit(sweep, track)
+    before = _margin_at(sweep, track, home, claim, seeds)
     holds = before > TIE_BAND
 
     def turned(unit: Array) -> bool:
@@ -140,4 +173,4 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
     unit = home + far_end * (unit - home)
     start, end = sweep.values(track, home), sweep.values(track, unit)
     moved = {key: (start[key], end[key]) for key in keys if start[key] != end[key]}
-    return Flip(claim, track, before, margin_at(sweep, track, unit, claim, seeds), moved)
+    return Flip(claim, track, before, _margin_at(sweep, track, unit, claim, seeds), moved)

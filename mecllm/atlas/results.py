@@ -52,7 +52,18 @@ class Results:
 
     @classmethod
     def load(cls, sweep: Sweep, path: str | Path) -> Results:
-        """Read what `export` wrote."""
+        """Read what `export` wrote.
+
+        Parameters
+        ----------
+        sweep : Sweep
+        path : str or Path
+            CSV file, compressed or not.
+
+        Returns
+        -------
+        Results
+        """
         frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"error": object})
         key = list(Task._fields[:3])
         table = frame.set_index(key)

@@ -40,7 +40,7 @@ class Slider:
 _WEIGHTS = (0.0, 0.1, 0.2, 0.5, 1.0, 1.5, *map(float, range(2, 11)))
 _DECADES = (*(float(f"{m}e{e}") for e in range(-1, 4) for m in (1, 1.5, 2, 3, 5, 7)), 1e4)
 # Values of the two tracks' own settings stand on each slider: 17 and 60 among the ratios.
-SLIDERS = (
+SLIDERS: tuple[Slider, ...] = (
     Slider("delay", "Weight of delay, ω<sub>t</sub>", "", _WEIGHTS),
     Slider("energy", "Weight of energy, ω<sub>e</sub>", "", _WEIGHTS),
     Slider("stability", "Weight of stability, ω<sub>s</sub>", "", _WEIGHTS),

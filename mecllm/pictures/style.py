@@ -43,7 +43,7 @@ class Series(NamedTuple):
 
 
 # Marker and line style differ as well, so that the picture can be read in grey.
-SERIES = {
+SERIES: dict[str, Series] = {
     "proposed": Series("proposed", PALETTE["blue"], "o", "-"),
     "edge_only": Series("edge only", PALETTE["orange"], "s", "--"),
     "local_only": Series("local only", PALETTE["red"], "^", "-."),

@@ -23,7 +23,7 @@ from mecllm.study.statistics import TIE_BAND, Effect, effect, interval, select
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be decided"
 
 # What the paper's "nearly identical" is taken to mean, and its 13 iterations.
-NEARLY, MOST_ITERATIONS = 0.05, 13
+_NEARLY, _MOST_ITERATIONS = 0.05, 13
 
 Frames = Mapping[str, pd.DataFrame]
 Outcome = tuple[str, str]
@@ -78,7 +78,7 @@ def _at_most(values: np.ndarray, limit: float) -> Outcome:
     return (HOLDS if top <= limit else FAILS), f"largest {top:g}, claimed at most {limit:g}"
 
 
-def b4(frames: Frames) -> Outcome:
+def _b4(frames: Frames) -> Outcome:
     """Energy of the proposed falls with its weight, by less and less."""
     table = select(frames["3"], "energy", "proposed", "a").to_numpy()
     weights = select(frames["3"], "energy", "proposed", "a").columns.to_numpy()
@@ -92,7 +92,7 @@ def b4(frames: Frames) -> Outcome:
     return verdict, f"×{total:.3g} from weight {weights[0]:g} to {weights[-1]:g}"
 
 
-def b5(frames: Frames) -> Outcome:
+def _b5(frames: Frames) -> Outcome:
     """Energy of the proposed settles: its last step is within the tie band."""
     table = select(frames["3"], "energy", "proposed", "a")
     before, last = table.columns[-2:]
@@ -101,17 +101,17 @@ def b5(frames: Frames) -> Outcome:
     return verdict, f"last step, weight {before:g} to {last:g}, {step}"
 
 
-def b10(frames: Frames) -> Outcome:
+def _b10(frames: Frames) -> Outcome:
     """Alternating is a little below α-only, and both end nearly alike."""
     effects = [effect(low, high) for _, low, high in _samples(COMPARISONS["B10"], frames)]
     first, last = effects[0], effects[-1]
-    near = last.low >= 1 - NEARLY and last.high <= 1 + NEARLY
+    near = last.low >= 1 - _NEARLY and last.high <= 1 + _NEARLY
     if first.verdict == "undecided":
         verdict = OPEN
     else:
         verdict = HOLDS if first.verdict == "lower" and near else FAILS
     tie = " (tie)" if first.verdict == "tie" else ""
-    return verdict, f"first {first}{tie}, last {last}; nearly alike: within {NEARLY:.0%}"
+    return verdict, f"first {first}{tie}, last {last}; nearly alike: within {_NEARLY:.0%}"
 
 
 def _counts(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -120,7 +120,7 @@ def _counts(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table[sorted(table.columns, key=lambda name: int(str(name).rpartition("=")[2]))]
 
 
-def c1(frames: Frames) -> Outcome:
+def _c1(frames: Frames) -> Outcome:
     """Objective stops changing."""
     table = frames["4"][frames["4"]["metric"] == "objective"]
     last = table["x"].max()
@@ -130,7 +130,7 @@ def c1(frames: Frames) -> Outcome:
     return (HOLDS if change == 0 else FAILS), f"every run ends, after {most:g} iterations at most"
 
 
-def c2(frames: Frames) -> Outcome:
+def _c2(frames: Frames) -> Outcome:
     """Fewer servers need fewer iterations: from the least to the most, and no step backwards."""
     table = _counts(frames["4"], "iterations")
     names = list(table.columns)
@@ -143,15 +143,15 @@ def c2(frames: Frames) -> Outcome:
     return verdict, f"{means}; ends {ends}"
 
 
-def c3(frames: Frames) -> Outcome:
+def _c3(frames: Frames) -> Outcome:
     """At most 13 iterations in every configuration, of the algorithm and of a run of CCCP."""
     rounds = _counts(frames["4"], "iterations").to_numpy()
     steps = _counts(frames["4"], "steps").to_numpy()
-    verdict, text = _at_most(np.concatenate([rounds, steps]), MOST_ITERATIONS)
+    verdict, text = _at_most(np.concatenate([rounds, steps]), _MOST_ITERATIONS)
     return verdict, f"{text}; rounds up to {rounds.max():g}, CCCP steps up to {steps.max():g}"
 
 
-def d4(frames: Frames) -> Outcome:
+def _d4(frames: Frames) -> Outcome:
     """Greedy needs a little more energy than the proposed: more, by at most a tenth, at every N."""
     claim = COMPARISONS["D4"]
     most = claim.at_most or 0.0
@@ -182,7 +182,7 @@ def _together(names: tuple[str, ...]) -> Callable[[Frames], Outcome]:
     return check
 
 
-_SHAPES = {f.__name__.upper(): f for f in (b4, b5, b10, c1, c2, c3, d4)}
+_SHAPES = {f.__name__[1:].upper(): f for f in (_b4, _b5, _b10, _c1, _c2, _c3, _d4)}
 _ORDERS = {name: partial(_compare, claim) for name, claim in COMPARISONS.items()}
 _ALL = {name: _together(parts) for name, (_, parts) in SUMMARIES.items()}
 # In the order of the ledger: by figure, then by number.

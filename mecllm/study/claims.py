@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import pandas as pd
 
 # What the paper's "marginal" is taken to mean, for the energy of the greedy association.
-MARGINAL = 0.10
+_MARGINAL = 0.10
 
 # Looks up the values of a metric of a method, one a seed or one a point.
 Get = Callable[[str, str], pd.Series]
@@ -145,8 +145,8 @@ COMPARISONS: dict[str, Comparison] = {row[0]: Comparison(*row) for row in (
     ("D1", "less energy than greedy", "5", None, "energy", _below("proposed", "greedy")),
     ("D2", "less energy than random", "5", None, "energy", _below("proposed", "random")),
     ("D3", "random most energy", "5", None, "energy", _above("random", "proposed", "greedy")),
-    ("D4", f"greedy more energy, by {MARGINAL:.0%} at most", "5", None, "energy",
-     _above("greedy", "proposed"), MARGINAL),
+    ("D4", f"greedy more energy, by {_MARGINAL:.0%} at most", "5", None, "energy",
+     _above("greedy", "proposed"), _MARGINAL),
     ("D5", "less delay than greedy and random", "5", None, "delay",
      _below("proposed", "greedy", "random")),
     ("D6", "random most delay", "5", None, "delay", _above("random", "proposed", "greedy")),

@@ -24,7 +24,7 @@ def verdict_table(ids: Iterable[str]) -> str:
 
 
 # Shows the rows of one verdict; without scripts the whole table stands.
-FILTER = (
+_FILTER = (
     '<p><label>Show <select onchange="for (const row of document.querySelectorAll('
     "'tr[data-verdict]')) row.hidden = this.value && row.dataset.verdict !== this.value\">"
     '<option value="">all verdicts</option>'
@@ -48,7 +48,7 @@ def ledger_table() -> str:
         name = f'id="claim-{claim.id.lower()}" data-verdict="{claim.overall}"'
         rows.append(_row(cells, name))
     head = ["", "Where", "The paper", "Verdict", "Why, with numbers", "Evidence"]
-    return FILTER + _table("ledger", head, rows)
+    return _FILTER + _table("ledger", head, rows)
 
 
 def entry_table(entries: Sequence[Equation] | Sequence[Erratum], identity: str) -> str:
@@ -59,6 +59,10 @@ def entry_table(entries: Sequence[Equation] | Sequence[Erratum], identity: str) 
     entries : sequence of Equation or Erratum
     identity : str
         What the ids start with.
+
+    Returns
+    -------
+    str
     """
     keys = [field.name for field in fields(entries[0])]
     rows = []

@@ -16,8 +16,8 @@ from mecllm.study.records import stored
 from mecllm.study.run import experiment
 from mecllm.system.files import data_path, read_toml
 
-ONLY_IF = "holds only if"
-VERDICTS = (HOLDS, ONLY_IF, FAILS, OPEN)
+_ONLY_IF = "holds only if"
+VERDICTS = (HOLDS, _ONLY_IF, FAILS, OPEN)
 # What the claims are about, and how their ids start.
 GROUPS = {
     "model and theory": "T",
@@ -74,7 +74,7 @@ class Claim:
         repaired = self.verdict.get("repaired", literal)
         if literal == repaired:
             return literal
-        return ONLY_IF if HOLDS in (literal, repaired) else literal
+        return _ONLY_IF if HOLDS in (literal, repaired) else literal
 
 
 def ledger() -> tuple[Claim, ...]:
@@ -122,17 +122,57 @@ def results(track: str) -> Frames:
 def fresh(
     track: str, seeds: int, workers: int = 1, done: Callable[[], object] = lambda: None
 ) -> Frames:
-    """Run every figure of a track again."""
+    """Run every figure of a track again.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    seeds : int
+        Networks, from seed 0 on.
+    workers : int
+        Processes.
+    done : callable
+        Called after each seed of each figure.
+
+    Returns
+    -------
+    mapping
+        Figure → tidy table.
+    """
     return {f: experiment(f, track, seeds, workers, done=done) for f in FIGURES}
 
 
 def decide(frames: Frames, ids: Iterable[str] = tuple(CHECKS)) -> dict[str, tuple[str, str]]:
-    """Verdict and numbers of each simulation claim on the tables of one track."""
+    """Verdict and numbers of each simulation claim on the tables of one track.
+
+    Parameters
+    ----------
+    frames : mapping
+        Figure → tidy table.
+    ids : iterable of str
+        Claims; all by default.
+
+    Returns
+    -------
+    dict
+        Id → (verdict, numbers).
+    """
     return {name: CHECKS[name](frames) for name in ids}
 
 
 def differences(track: str, frames: Frames) -> list[str]:
-    """Say, a line each, where the verdicts on some tables differ from the recorded ones."""
+    """Say, a line each, where the verdicts on some tables differ from the recorded ones.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    frames : mapping
+        Figure → tidy table.
+
+    Returns
+    -------
+    list of str
+    """
     recorded = {claim.id: claim.verdict for claim in ledger()}
     return [
         f"{name} on the {track} track: recorded {recorded[name][track]!r}, "
@@ -144,6 +184,15 @@ def differences(track: str, frames: Frames) -> list[str]:
 
 def deviation(frame: pd.DataFrame, kept: pd.DataFrame) -> float:
     """Largest relative difference of a fresh table from the stored one, on the seeds of both.
+
+    Parameters
+    ----------
+    frame, kept : DataFrame
+        Tidy tables, the fresh and the stored one.
+
+    Returns
+    -------
+    float
 
     Raises
     ------

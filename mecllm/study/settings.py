@@ -18,17 +18,17 @@ from mecllm.study.run import Study, run
 from mecllm.system.files import data_path
 from mecllm.system.scenario import TRACKS, Scenario
 
-DU, AT_MOST = {"user_flops_per_cycle": 256.0}, {"capacity": "at_most"}
-DELAY = {"transmission_delay": True, "noise_dBm_per_Hz": -174.0, "power_min_W": 1e-7}
+_DU, _AT_MOST = {"user_flops_per_cycle": 256.0}, {"capacity": "at_most"}
+_DELAY = {"transmission_delay": True, "noise_dBm_per_Hz": -174.0, "power_min_W": 1e-7}
 # Fewer points than the figures: the ends and the middle of each axis.
-WEIGHTS, USERS = (1.0, 5.0, 9.0, 10.0), (20, 60, 100)
-STUDIES: dict[str, Study] = {
+_WEIGHTS, _USERS = (1.0, 5.0, 9.0, 10.0), (20, 60, 100)
+_STUDIES: dict[str, Study] = {
     "2": studies.figure_2,
-    "3": partial(studies.figure_3, weights=WEIGHTS),
-    "5": partial(studies.figure_5, users=USERS),
+    "3": partial(studies.figure_3, weights=_WEIGHTS),
+    "5": partial(studies.figure_5, users=_USERS),
 }
-CLAIMS = tuple(name for name in CHECKS if name[0] in "ABD")
-SEEDS = 10
+_CLAIMS = tuple(name for name in CHECKS if name[0] in "ABD")
+_SEEDS = 10
 
 
 def _chips() -> dict[str, Any]:
@@ -60,20 +60,20 @@ def settings() -> dict[str, dict[str, Any]]:
         "0.5 km square": {"size_km": 0.5},
         "N = 20": {"users": 20},
         "N = 150": {"users": 150},
-        "Σ ≤ max": AT_MOST,
-        "upload time, -174 dBm/Hz": DELAY,
-        "D^U = 256": DU,
-        "D^U = 256, Σ ≤ max": DU | AT_MOST,
-        "D^U = 256, Σ ≤ max, upload time, -174 dBm/Hz": DU | AT_MOST | DELAY,
-        "the same, κ1 = 1e-28": DU | AT_MOST | DELAY | {"user_kappa_W_per_Hz3": 1e-28},
-        "the same, κ2 = 1e-24": DU | AT_MOST | DELAY | {"server_kappa_W_per_Hz3": 1e-24},
-        "the same, N = 150": DU | AT_MOST | DELAY | {"users": 150},
-        "the same, κ1 = 5.5e-27, κ2 = 2e-25": DU
-        | AT_MOST
-        | DELAY
+        "Σ ≤ max": _AT_MOST,
+        "upload time, -174 dBm/Hz": _DELAY,
+        "D^U = 256": _DU,
+        "D^U = 256, Σ ≤ max": _DU | _AT_MOST,
+        "D^U = 256, Σ ≤ max, upload time, -174 dBm/Hz": _DU | _AT_MOST | _DELAY,
+        "the same, κ1 = 1e-28": _DU | _AT_MOST | _DELAY | {"user_kappa_W_per_Hz3": 1e-28},
+        "the same, κ2 = 1e-24": _DU | _AT_MOST | _DELAY | {"server_kappa_W_per_Hz3": 1e-24},
+        "the same, N = 150": _DU | _AT_MOST | _DELAY | {"users": 150},
+        "the same, κ1 = 5.5e-27, κ2 = 2e-25": _DU
+        | _AT_MOST
+        | _DELAY
         | {"user_kappa_W_per_Hz3": 5.5e-27, "server_kappa_W_per_Hz3": 2e-25},
-        "Σ ≤ max, upload time, -174 dBm/Hz, chips of the repaired track": AT_MOST
-        | DELAY
+        "Σ ≤ max, upload time, -174 dBm/Hz, chips of the repaired track": _AT_MOST
+        | _DELAY
         | _chips(),
     }
 
@@ -90,11 +90,22 @@ def __getattr__(name: str) -> dict[str, dict[str, Any]]:
 
 def decide(
     names: Iterable[str] | None = None,
-    seeds: int = SEEDS,
+    seeds: int = _SEEDS,
     workers: int = 1,
     done: Callable[[], object] = lambda: None,
 ) -> pd.DataFrame:
     """Verdict of every claim about Figures 2, 3 and 5 under each setting, or those named.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Of `SETTINGS`; all by default.
+    seeds : int
+        Networks a setting.
+    workers : int
+        Processes.
+    done : callable
+        Called after each setting.
 
     Returns
     -------
@@ -112,9 +123,9 @@ def _rows(name: str, seeds: int, workers: int) -> Iterator[tuple[str, str, str, 
     scenario = Scenario.load(TRACKS["literal"]).replace(**settings()[name])
     frames = {
         figure: run(figure, study, "literal", range(seeds), workers, scenario=scenario)
-        for figure, study in STUDIES.items()
+        for figure, study in _STUDIES.items()
     }
-    for claim in CLAIMS:
+    for claim in _CLAIMS:
         verdict, numbers = CHECKS[claim](frames)
         yield name, claim, verdict, numbers
 

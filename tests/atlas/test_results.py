@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mecllm.atlas import Sweep, measure
-from mecllm.atlas.flips import coordinates, margin_at, nearest_flip, start_unit
+from mecllm.atlas.flips import _margin_at, _start_unit, coordinates, nearest_flip
 from mecllm.atlas.results import CLAIMS, STATEMENTS, Results, margin, shares, wilson
 from mecllm.pictures.atlas_page import interactive
 from mecllm.study.statistics import TIE_BAND as TIE
@@ -111,15 +111,15 @@ def test_the_nearest_flip_turns_the_claim_and_each_change_is_needed(exported):
     assert flip is not None
     assert (flip.before > TIE) != (flip.after > TIE)
     assert flip.changes
-    home = start_unit(atlas, "repaired")
-    assert margin_at(atlas, "repaired", home, "A1", seeds) == flip.before
+    home = _start_unit(atlas, "repaired")
+    assert _margin_at(atlas, "repaired", home, "A1", seeds) == flip.before
     # Each changed constant is needed: with it at home, the claim is as before.
     for left_out in flip.changes:
         unit = home.copy()
         for key, (_, value) in flip.changes.items():
             if key != left_out:
                 unit[atlas.keys.index(key)] = atlas.intervals["repaired"][key].unit(value)
-        again = margin_at(atlas, "repaired", unit, "A1", seeds)
+        again = _margin_at(atlas, "repaired", unit, "A1", seeds)
         assert (again > TIE) == (flip.before > TIE)
 
 

@@ -15,7 +15,7 @@ from mecllm.study import ledgers as claims, settings as regimes
 from mecllm.study.checks import CHECKS, FAILS, HOLDS, OPEN, _compare
 from mecllm.study.claims import COMPARISONS, SUMMARIES, Order, margin
 from mecllm.study.html import ledger_table, verdict_table
-from mecllm.study.ledgers import ONLY_IF, VERDICTS, differences, ledger, results, verdict_counts
+from mecllm.study.ledgers import _ONLY_IF, VERDICTS, differences, ledger, results, verdict_counts
 from mecllm.system.scenario import TRACKS
 
 IDS = [
@@ -39,7 +39,7 @@ def test_every_claim_has_its_line() -> None:
     for claim in ledger():
         assert all([claim.where, claim.statement, claim.reason])
         assert re.fullmatch(r"\d\d-[a-z0-9-]+#[a-z0-9-]+", claim.evidence)
-        assert (claim.overall == ONLY_IF) <= (claim.simulated or "only if" in claim.reason)
+        assert (claim.overall == _ONLY_IF) <= (claim.simulated or "only if" in claim.reason)
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -98,8 +98,8 @@ def test_counts_add_up() -> None:
     ("literal", "repaired", "overall"),
     [
         (HOLDS, HOLDS, HOLDS),
-        (FAILS, HOLDS, ONLY_IF),
-        (HOLDS, OPEN, ONLY_IF),
+        (FAILS, HOLDS, _ONLY_IF),
+        (HOLDS, OPEN, _ONLY_IF),
         (FAILS, OPEN, FAILS),
         (OPEN, FAILS, OPEN),
         (FAILS, FAILS, FAILS),
@@ -151,13 +151,13 @@ def test_tables_are_plain_and_linked() -> None:
 def test_every_setting_has_a_verdict_on_every_claim() -> None:
     table = regimes.stored_settings()
     assert list(table["setting"].unique()) == list(regimes.SETTINGS)
-    assert (table.groupby("setting")["claim"].apply(tuple) == regimes.CLAIMS).all()
+    assert (table.groupby("setting")["claim"].apply(tuple) == regimes._CLAIMS).all()
     assert set(table["verdict"]) <= {HOLDS, FAILS, OPEN}
 
 
 def test_a_setting_is_decided_again(monkeypatch) -> None:
-    monkeypatch.setattr(regimes, "STUDIES", {"2": regimes.STUDIES["2"]})
-    monkeypatch.setattr(regimes, "CLAIMS", ("A1", "A2", "A3"))
+    monkeypatch.setattr(regimes, "_STUDIES", {"2": regimes._STUDIES["2"]})
+    monkeypatch.setattr(regimes, "_CLAIMS", ("A1", "A2", "A3"))
     again = regimes.decide(["N = 20"])
     kept = regimes.stored_settings().merge(again, on=["setting", "claim"], suffixes=("", "_again"))
     assert len(kept) == 3
