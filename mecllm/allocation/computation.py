@@ -18,13 +18,8 @@ import numpy as np
 
 from mecllm.allocation.groups import Groups, Mask
 from mecllm.system.arrays import Array, IntArray
-from mecllm.system.model import (
-    computation_delay,
-    computation_energy,
-    layer_cost_slopes,
-    local_layer_cost,
-    stability_terms,
-)
+from mecllm.system.equations import computation_delay, computation_energy, layer_cost_slopes
+from mecllm.system.model import local_layer_cost, stability_terms
 from mecllm.system.network import Network
 
 _MAX_STEPS = 60

@@ -10,14 +10,13 @@ import numpy as np
 from mecllm.errors import SolverError
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array
+from mecllm.system.equations import computation_delay, transmission_rate
 from mecllm.system.model import (
     Decision,
-    computation_delay,
     edge_layer_cost,
     local_layer_cost,
     server_load,
     stability_terms,
-    transmission_rate,
 )
 from mecllm.system.network import Network
 

@@ -19,14 +19,8 @@ from mecllm.allocation.logarithm import rate_slope
 from mecllm.errors import SolverError
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array
-from mecllm.system.model import (
-    Decision,
-    edge_layer_cost,
-    layer_cost_slopes,
-    local_layer_cost,
-    stability_terms,
-    transmission_rate,
-)
+from mecllm.system.equations import layer_cost_slopes, transmission_rate
+from mecllm.system.model import Decision, edge_layer_cost, local_layer_cost, stability_terms
 from mecllm.system.network import Network
 
 # Newton's method is quadratic near the solution; from the previous iterate 15 is the most seen.

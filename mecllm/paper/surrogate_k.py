@@ -8,14 +8,13 @@ import numpy as np
 
 from mecllm.allocation.logarithm import rate_slope
 from mecllm.system.arrays import Array
+from mecllm.system.equations import layer_cost_slopes, transmission_rate
 from mecllm.system.model import (
     Decision,
     edge_layer_cost,
-    layer_cost_slopes,
     local_layer_cost,
     stability_bound,
     stability_terms,
-    transmission_rate,
 )
 from mecllm.system.network import Network
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array, IntArray
+from mecllm.system.equations import computation_delay, computation_energy, transmission_rate
 from mecllm.system.network import Network
 from mecllm.system.stability import paper_bound, sharp_bound
 
@@ -86,55 +87,6 @@ class Cost:
     delay: Array
     stability: Array
     objective: float
-
-
-def computation_delay(flops: Array, frequency: Array, throughput: Array) -> Array:
-    """Time [s] of one layer, ψ/(f C D): equations (1) and (5)."""
-    return flops / (frequency * throughput)
-
-
-def computation_energy(flops: Array, frequency: Array, throughput: Array, kappa: Array) -> Array:
-    """Energy [J] of one layer, κ f² ψ/(C D): equations (2) and (6)."""
-    return kappa * frequency**2 * flops / throughput
-
-
-def transmission_rate(bandwidth: Array, power: Array, gain: Array, noise_density: float) -> Array:
-    """Shannon rate r [bit/s] = b log2(1 + g p/(σ² b)), with σ² [W/Hz]; Section 3.1."""
-    # log1p keeps the rate accurate at the literal track's signal-to-noise ratios of 1e-2 and less.
-    return bandwidth * np.log1p(gain * power / (noise_density * bandwidth)) / np.log(2)
-
-
-def layer_cost_slopes(
-    flops: Array,
-    frequency: Array,
-    throughput: Array,
-    kappa: Array,
-    delay: float,
-    energy: float,
-) -> tuple[Array, Array]:
-    """Give what one more hertz takes off the cost of a layer and what it adds to it.
-
-    The slope ∂A/∂f or ∂B/∂f of (14) and (15) is the second less the first.
-
-    Parameters
-    ----------
-    flops, throughput : array
-        ψ [FLOP] and C D [FLOP per cycle].
-    frequency : array
-        f [Hz].
-    kappa : array
-        κ [W/(cycle/s)³].
-    delay, energy : float
-        ω_t [1/s] and ω_e [1/J].
-
-    Returns
-    -------
-    saved, added : array
-        ω_t T/f and 2 ω_e E/f [1/Hz].
-    """
-    saved = delay * computation_delay(flops, frequency, throughput) / frequency
-    added = 2 * energy * computation_energy(flops, frequency, throughput, kappa) / frequency
-    return saved, added
 
 
 def local_layer_cost(network: Network, user_frequency: Array) -> Array:
