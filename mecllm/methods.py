@@ -49,12 +49,27 @@ def solve(
         Server of each user to start from, greedy by default; `greedy`, `random` and `priced`
         choose their own.
 
+    Returns
+    -------
+    Solution
+        An integer decision with its cost; of `priced` also a certified lower bound.
+
     Raises
     ------
     ScenarioError
         For an unknown method or an association that the network cannot have.
     SolverError
         When a solver returns no usable point.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, solve
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> proposed, priced = solve(network), solve(network, "priced")
+    >>> proposed.method, proposed.decision.association.shape
+    ('proposed', (4,))
+    >>> priced.lower_bound <= priced.objective <= proposed.objective * 1.0001
+    True
     """
     if method not in METHODS:
         raise ScenarioError("solve", "method", method, "one of " + ", ".join(METHODS))

@@ -69,7 +69,18 @@ class Uplink:
 
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> Uplink:
-        """Take the pairs (users, servers), index arrays that broadcast, from a network."""
+        """Take the pairs (users, servers), index arrays that broadcast, from a network.
+
+        Parameters
+        ----------
+        users, servers : int array
+            Indices that broadcast against each other: (K,) and (K,), or (N, 1) and (M,).
+
+        Returns
+        -------
+        Uplink
+            Of the pairs.
+        """
         return cls(
             gain=network.gain[users, servers],
             payload=network.payload[users],
@@ -86,17 +97,56 @@ class Uplink:
         return self.delay == 0 and self.energy == 0
 
     def cost(self, bandwidth: Array, power: Array) -> Array:
-        """Weighted cost of the upload, (T + E p) s / r: equations (3) and (4)."""
+        """Weighted cost of the upload, (T + E p) s / r: equations (3) and (4).
+
+        Parameters
+        ----------
+        bandwidth : array
+            b [Hz].
+        power : array
+            p [W].
+
+        Returns
+        -------
+        array
+            In units of the objective.
+        """
         rate = transmission_rate(bandwidth, power, self.gain, self.noise)
         return (self.delay + self.energy * power) * self.payload / rate
 
     def worth(self, bandwidth: Array, power: Array) -> Array:
-        """-∂cost/∂b [1/Hz]: what one more hertz saves; (29) with its sign turned."""
+        """-∂cost/∂b [1/Hz]: what one more hertz saves; (29) with its sign turned.
+
+        Parameters
+        ----------
+        bandwidth : array
+            b [Hz].
+        power : array
+            p [W].
+
+        Returns
+        -------
+        array
+            [1/Hz], positive.
+        """
         u = np.log1p(self.gain * power / (self.noise * bandwidth))
         return self.cost(bandwidth, power) * curvature(u) * u / bandwidth
 
     def power_elasticity(self, bandwidth: Array, power: Array) -> Array:
-        """∂ ln cost / ∂ ln p: the gradient (28), free of units."""
+        """∂ ln cost / ∂ ln p: the gradient (28), free of units.
+
+        Parameters
+        ----------
+        bandwidth : array
+            b [Hz].
+        power : array
+            p [W].
+
+        Returns
+        -------
+        array
+            Zero where the power is the free minimiser.
+        """
         snr = self.gain * power / (self.noise * bandwidth)
         return self.energy * power / (self.delay + self.energy * power) - (
             snr / (1 + snr) / np.log1p(snr)

@@ -97,6 +97,8 @@ def verify(
 
     Parameters
     ----------
+    decision : Decision
+        Of this network; α may be relaxed, which is then listed as a violation.
     objective : float, optional
         The objective claimed for it.
     prices : Prices, optional
@@ -104,10 +106,28 @@ def verify(
     sharp : bool
         Seek the sharper bound too, which takes seconds on small networks (inequalities only).
 
+    Returns
+    -------
+    Certificate
+        Also where the decision is not feasible.
+
     Raises
     ------
     ScenarioError
         For a decision of another network or with a number outside the model's domain, NaN included.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from mecllm import Scenario, solve, verify
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> found = solve(network, "priced")
+    >>> certificate = verify(network, found.decision, found.objective)
+    >>> certificate.accepted, certificate.lower_bound <= certificate.objective
+    (True, True)
+    >>> loud = replace(found.decision, power=2 * network.power_max)
+    >>> [violation.equation for violation in verify(network, loud).violations][:1]
+    ['9d']
     """
     value = evaluate(network, decision).objective
     violations = feasibility(network, decision)

@@ -45,6 +45,20 @@ def near(network: Network, prices: Prices, reach: float) -> tuple[Pairs, Array]:
     """Pairs that cost at most 1 + reach times the user's best, and their costs (K,).
 
     No such pair is missed.
+
+    Parameters
+    ----------
+    prices : Prices
+        λ and ν.
+    reach : float
+        Share of the user's best cost that a pair may cost more.
+
+    Returns
+    -------
+    pairs : Pairs
+        K pairs, each user's best among them.
+    cost : array (K,)
+        V + J at the prices.
     """
     pairs = candidates(network, prices, reach)
     cost = np.empty(len(pairs.users))
@@ -63,6 +77,20 @@ def candidates(network: Network, prices: Prices, reach: float, most: int | None 
     """Pairs whose lower bound is at most 1 + reach times the user's best cost.
 
     Where a user has more than `most` of them, those of the greatest lower bounds are left out.
+
+    Parameters
+    ----------
+    prices : Prices
+        λ and ν.
+    reach : float
+        Share of the user's best cost that a pair may cost more.
+    most : int, optional
+        Most pairs of a user, but for ties; no limit by default.
+
+    Returns
+    -------
+    Pairs
+        All that `near` would keep where `most` is not given, and some others.
     """
     screen = _Screen(network, prices, reach, most)
     first = _FIRST if isinstance(network.gain, DistanceGain) else network.servers

@@ -151,7 +151,19 @@ class SurrogateProblem:
         self._problem = cp.Problem(cp.Minimize(cp.sum(objective)), self._constraints)
 
     def solve(self, local: Array, upload: Array, edge: Array) -> tuple[Decision, Multipliers]:
-        """Minimise K for auxiliaries z, v, q (N,) each; returns the point and its multipliers.
+        """Minimise K at fixed auxiliaries.
+
+        Parameters
+        ----------
+        local, upload, edge : array (N,)
+            z, v and q.
+
+        Returns
+        -------
+        decision : Decision
+            The minimiser, α relaxed.
+        multipliers : Multipliers
+            Of its constraints.
 
         Raises
         ------

@@ -49,7 +49,19 @@ class SeparableProblem:
         self._gain = network.link_gain(start.association) / network.noise_density
 
     def solve(self, local: Array, upload: Array, edge: Array) -> tuple[Decision, Multipliers]:
-        """Minimise K for auxiliaries z, v, q (N,) each; returns the point and its multipliers.
+        """Minimise K at fixed auxiliaries.
+
+        Parameters
+        ----------
+        local, upload, edge : array (N,)
+            z, v and q.
+
+        Returns
+        -------
+        decision : Decision
+            The minimiser, α relaxed.
+        multipliers : Multipliers
+            Of its constraints.
 
         Raises
         ------

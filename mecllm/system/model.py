@@ -99,7 +99,20 @@ def local_layer_cost(network: Network, user_frequency: Array) -> Array:
 
 
 def edge_layer_cost(network: Network, association: IntArray, server_frequency: Array) -> Array:
-    """B(f_{n,m}) (N,), weighted cost of one layer at the user's server: equation (15)."""
+    """B(f_{n,m}) (N,), weighted cost of one layer at the user's server: equation (15).
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ as server indices.
+    server_frequency : array (N,)
+        f_{n,m} [Hz] at the user's own server.
+
+    Returns
+    -------
+    array (N,)
+        In units of the objective.
+    """
     throughput = network.server_throughput[association]
     delay = computation_delay(network.flops_per_layer, server_frequency, throughput)
     energy = computation_energy(
@@ -138,6 +151,19 @@ def evaluate(network: Network, decision: Decision) -> Cost:
     ------
     ScenarioError
         When the decision is not one of this network or holds a number outside the model's domain.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, evaluate, greedy, reference_decision
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> cost = evaluate(network, reference_decision(network, greedy(network)))
+    >>> cost.delay.shape
+    (4,)
+    >>> weights = network.weights
+    >>> parts = (weights.energy * cost.energy, weights.delay * cost.delay)
+    >>> whole = sum(parts).sum() + weights.stability * cost.stability.sum()
+    >>> bool(abs(whole / cost.objective - 1) < 1e-12)
+    True
     """
     check_domain(network, decision)
     n, m = network, decision.association
@@ -185,7 +211,13 @@ def evaluate(network: Network, decision: Decision) -> Cost:
 
 
 def check_domain(network: Network, decision: Decision) -> None:
-    """Raise a `ScenarioError` for a decision of another network or outside the model's domain."""
+    """Refuse a decision of another network or outside the model's domain.
+
+    Raises
+    ------
+    ScenarioError
+        Naming the block, the first bad entry and what is allowed.
+    """
     if len(decision.association) != network.users:
         raise ScenarioError(
             "decision", "users", len(decision.association), f"{network.users}, as the network has"
@@ -207,7 +239,20 @@ def check_domain(network: Network, decision: Decision) -> None:
 
 
 def server_load(network: Network, association: IntArray, amount: Array | None = None) -> Array:
-    """Sum (M,) of an amount (N,) over each server's users; without one, their number."""
+    """Sum (M,) of an amount (N,) over each server's users; without one, their number.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ as server indices.
+    amount : array (N,), optional
+        What each user takes; 1 by default.
+
+    Returns
+    -------
+    array (M,)
+        Zero for a server without users.
+    """
     return np.bincount(association, weights=amount, minlength=network.servers).astype(np.float64)
 
 

@@ -54,10 +54,24 @@ class Law:
     devices: tuple[str, ...] = ()
 
     def sample(self, rng: np.random.Generator, size: int, device: Array) -> Array:
-        """Draw (size,) values; `device` (size,) in [0, 1) deals the chips, alike for all figures.
+        """Draw one value for each user or server.
 
         Reading the chip from a uniform number instead of drawing it keeps one user's chip the
         same whether 10 or 10,000 users are drawn.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Of this parameter alone.
+        size : int
+            N or M.
+        device : array (size,)
+            Uniform numbers in [0, 1) that deal the chips, alike for all figures of a chip.
+
+        Returns
+        -------
+        array (size,)
+            In the unit of the parameter's key.
         """
         if self.kind == "fixed":
             return np.full(size, self.values[0])
@@ -127,7 +141,20 @@ class Spec:
 
 
 def parameter(symbol: str, unit: str, meaning: str, **bounds: Any) -> Any:
-    """Dataclass field that carries its `Spec`."""
+    """Dataclass field that carries its `Spec`.
+
+    Parameters
+    ----------
+    symbol, unit, meaning : str
+        As in `Spec`.
+    **bounds
+        The other fields of `Spec`.
+
+    Returns
+    -------
+    dataclasses.Field
+        Typed as any value, so that the field may have the type of its values.
+    """
     return field(metadata={"spec": Spec(symbol, unit, meaning, **bounds)})
 
 

@@ -21,6 +21,24 @@ _LAWS = ("uniform", "integer", "hardware")
 def read_law(where: str, key: str, spec: Spec, value: object, law: object) -> Law:
     """Check and read the value of a drawn parameter.
 
+    Parameters
+    ----------
+    where : str
+        File, for the message.
+    key : str
+        Of the parameter; it names the figure of a chip.
+    spec : Spec
+        What is declared of the parameter.
+    value : object
+        A number, or the list that the law needs.
+    law : object
+        "uniform", "integer", "hardware", or None for a fixed value.
+
+    Returns
+    -------
+    Law
+        How the parameter is drawn.
+
     Raises
     ------
     ScenarioError
@@ -53,8 +71,22 @@ def read_law(where: str, key: str, spec: Spec, value: object, law: object) -> La
     return Law(str(law), (float(value[0]), float(value[1])))
 
 
-def read_provenance(where: str, key: str, entry: dict[str, Any]) -> Provenance:
+def _read_provenance(where: str, key: str, entry: dict[str, Any]) -> Provenance:
     """Check and read status, source and range of one entry of a scenario file.
+
+    Parameters
+    ----------
+    where : str
+        File, for the message.
+    key : str
+        Of the parameter.
+    entry : dict
+        Its table in the file.
+
+    Returns
+    -------
+    Provenance
+        Where the value comes from.
 
     Raises
     ------
@@ -132,7 +164,7 @@ def read_scenario(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
         entry = table.get(key, "(missing)")
         if not isinstance(entry, dict) or "value" not in entry:
             raise ScenarioError(where, key, entry, "a table with value, status and source")
-        provenance[key] = read_provenance(where, key, entry)
+        provenance[key] = _read_provenance(where, key, entry)
         value, law = entry["value"], entry.get("law")
         if spec.drawn:
             values[key] = read_law(where, key, spec, value, law)

@@ -108,10 +108,27 @@ class Scenario:
     def load(cls, source: str | Path) -> Scenario:
         """Read a scenario by its name (`"paper"`, `"repaired"`) or from a TOML file.
 
+        Parameters
+        ----------
+        source : str or Path
+            A name, or a path that ends in `.toml`.
+
+        Returns
+        -------
+        Scenario
+            Every entry checked.
+
         Raises
         ------
         ScenarioError
             Naming the file, the key, the value and what is allowed.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario
+        >>> scenario = Scenario.load("paper")
+        >>> scenario.users, scenario.servers, scenario.layers
+        (50, 10, 32)
         """
         path = Path(source)
         if path.suffix != ".toml":
@@ -128,10 +145,29 @@ class Scenario:
 
         Keys of `Formulation` are accepted too.
 
+        Parameters
+        ----------
+        **changes
+            New values by key.
+
+        Returns
+        -------
+        Scenario
+            Checked like the first.
+
         Raises
         ------
         ScenarioError
             As `load` does.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario
+        >>> small = Scenario.load("paper").replace(users=4, servers=2, tokens=(256, 512))
+        >>> small.users, str(small.tokens), small.formulation.capacity
+        (4, '[256, 512]', 'equal')
+        >>> small.replace(capacity="at_most").formulation.capacity
+        'at_most'
         """
         specs = self.specs()
         flags = {key: changes.pop(key) for key in FLAGS if key in changes}
@@ -170,6 +206,23 @@ class Scenario:
 
         Each parameter has its own stream of random numbers, so that scenarios which differ in one
         of them (or in N or M) share everything else: the draws are paired.
+
+        Parameters
+        ----------
+        seed : int
+            Of all random numbers; the same seed gives the same network.
+
+        Returns
+        -------
+        Network
+            Of N = `users` and M = `servers`, in SI units.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario
+        >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+        >>> network.gain.shape, network.power_max.shape, network.bandwidth_max.shape
+        ((4, 2), (4,), (2,))
         """
 
         def stream(key: str) -> np.random.Generator:
