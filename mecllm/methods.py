@@ -64,11 +64,11 @@ def solve(
     Examples
     --------
     >>> from mecllm import Scenario, solve
-    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
-    >>> proposed, priced = solve(network), solve(network, "priced")
-    >>> proposed.method, proposed.decision.association.shape
-    ('proposed', (4,))
-    >>> priced.lower_bound <= priced.objective <= proposed.objective * 1.0001
+    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> proposed = solve(network)
+    >>> proposed.method, proposed.converged, proposed.decision.association.shape
+    ('proposed', True, (4,))
+    >>> proposed.objective < solve(network, "local_only").objective
     True
     """
     if method not in METHODS:

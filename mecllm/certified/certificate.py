@@ -120,14 +120,15 @@ def verify(
     --------
     >>> from dataclasses import replace
     >>> from mecllm import Scenario, solve, verify
-    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
-    >>> found = solve(network, "priced")
-    >>> certificate = verify(network, found.decision, found.objective)
-    >>> certificate.accepted, certificate.lower_bound <= certificate.objective
+    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> found = solve(network)
+    >>> honest = verify(network, found.decision, found.objective)
+    >>> honest.accepted, honest.lower_bound <= honest.objective
     (True, True)
     >>> loud = replace(found.decision, power=2 * network.power_max)
-    >>> [violation.equation for violation in verify(network, loud).violations][:1]
-    ['9d']
+    >>> refused = verify(network, loud, prices=honest.prices)
+    >>> refused.accepted, refused.violations[0].equation
+    (False, '9d')
     """
     value = evaluate(network, decision).objective
     violations = feasibility(network, decision)
