@@ -11,13 +11,15 @@ from mecllm.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "mecllm.system.scenario": "Scenario TRACKS flops_per_layer",
+        "mecllm.system.scenario": "Scenario TRACKS",
         "mecllm.system.network": "Network PER_USER",
         "mecllm.methods": "solve METHODS",
         "mecllm.system.model": (
-            "Decision evaluate computation_delay computation_energy edge_layer_cost "
-            "local_layer_cost reference_decision server_load stability_bound "
-            "stability_terms transmission_rate"
+            "Decision evaluate edge_layer_cost local_layer_cost reference_decision server_load "
+            "stability_bound stability_terms"
+        ),
+        "mecllm.system.equations": (
+            "computation_delay computation_energy flops_per_layer transmission_rate"
         ),
         "mecllm.certified.certificate": "verify",
         "mecllm.errors": "ScenarioError SolverError",

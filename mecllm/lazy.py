@@ -20,6 +20,11 @@ def attach(
         Its `__name__`.
     homes : mapping
         Module → names that live in it, in reading order, with spaces between.
+
+    Returns
+    -------
+    get, names, every : callable, callable, list of str
+        The package's `__getattr__`, `__dir__` and `__all__`.
     """
     home = {name: module for module, names in homes.items() for name in names.split()}
 

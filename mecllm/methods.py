@@ -49,12 +49,27 @@ def solve(
         Server of each user to start from, greedy by default; `greedy`, `random` and `priced`
         choose their own.
 
+    Returns
+    -------
+    Solution
+        An integer decision with its cost; of `priced` also a certified lower bound.
+
     Raises
     ------
     ScenarioError
         For an unknown method or an association that the network cannot have.
     SolverError
         When a solver returns no usable point.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, solve
+    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> proposed = solve(network)
+    >>> proposed.method, proposed.converged, proposed.decision.association.shape
+    ('proposed', True, (4,))
+    >>> proposed.objective < solve(network, "local_only").objective
+    True
     """
     if method not in METHODS:
         raise ScenarioError("solve", "method", method, "one of " + ", ".join(METHODS))

@@ -90,7 +90,7 @@ def rate(bandwidth, power, gain, noise):
 
 
 # %% nbgrader={"grade_id": "test-rate", "grade": true, "points": 3}
-from mecllm.system.model import transmission_rate
+from mecllm.system.equations import transmission_rate
 
 link = {"gain": 1e-10, "noise": 1e-17}
 assert rate(1e6, 1.0, **link) > rate(1e6, 0.5, **link) > 0
@@ -176,7 +176,7 @@ assert close(energy, cost.local_energy)
 # Delay counts the two computations and, **only where** `network.formulation.transmission_delay` is
 # true, the upload. (`help(network)` and `help(decision)` list the fields;
 # `network.link_gain(association)` is $g$.) Use your functions or, if you are unsure of them,
-# `transmission_rate`, `computation_delay` and `computation_energy` of `mecllm.system.model`.
+# `transmission_rate`, `computation_delay` and `computation_energy` of `mecllm.system.equations`.
 #
 # Two points are for the network as the paper prints it, five for both formulations and any
 # association.

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from mecllm import Scenario
-from mecllm.system.model import transmission_rate
+from mecllm.system.equations import transmission_rate
 
 SEED = ...
 # A warning of NumPy is not a wrong answer, yet the grader would take it for one.

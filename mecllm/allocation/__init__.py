@@ -65,11 +65,26 @@ def allocate(
     local_layers : array (N,), optional
         Keep these α (0..Υ) and choose resources only.
 
+    Returns
+    -------
+    Allocation
+        The decision, the prices and a lower bound on H at this χ.
+
     Raises
     ------
     ScenarioError
         When a server has no user where (9e) and (9g) are equalities, or an argument has a wrong
         shape or value.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, allocate, greedy
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> best = allocate(network, greedy(network))
+    >>> best.decision.local_layers.shape, best.bandwidth_price.shape
+    ((4,), (2,))
+    >>> best.lower_bound <= best.objective
+    True
     """
     association = _checked(network, association)
     groups = Groups.of(association, network.servers)

@@ -31,7 +31,7 @@ from mecllm.allocation.logarithm import (
     stopped_price,
 )
 from mecllm.system.arrays import Array, IntArray
-from mecllm.system.model import transmission_rate
+from mecllm.system.equations import transmission_rate
 from mecllm.system.network import Network
 
 # A price of zero asks for unlimited bandwidth. This one asks for an astronomic but finite one, at a
@@ -39,9 +39,6 @@ from mecllm.system.network import Network
 LEAST_PRICE = 1e-200
 # Elasticities change by at most 0.01 of a step in ln λ: one of this size leaves an error of 1e-11.
 _LAST_PRICE_STEP = 2e-5
-# ln of the tabulated value has a second derivative below 1/4; on 4096 cells over a range of 200
-# linear interpolation errs by less than (200/4096)²/32 = 8e-5.
-_TABLE_SLACK = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +69,18 @@ class Uplink:
 
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> Uplink:
-        """Take the pairs (users, servers), index arrays that broadcast, from a network."""
+        """Take the pairs (users, servers), index arrays that broadcast, from a network.
+
+        Parameters
+        ----------
+        users, servers : int array
+            Indices that broadcast against each other: (K,) and (K,), or (N, 1) and (M,).
+
+        Returns
+        -------
+        Uplink
+            Of the pairs.
+        """
         return cls(
             gain=network.gain[users, servers],
             payload=network.payload[users],
@@ -89,17 +97,56 @@ class Uplink:
         return self.delay == 0 and self.energy == 0
 
     def cost(self, bandwidth: Array, power: Array) -> Array:
-        """Weighted cost of the upload, (T + E p) s / r: equations (3) and (4)."""
+        """Weighted cost of the upload, (T + E p) s / r: equations (3) and (4).
+
+        Parameters
+        ----------
+        bandwidth : array
+            b [Hz].
+        power : array
+            p [W].
+
+        Returns
+        -------
+        array
+            In units of the objective.
+        """
         rate = transmission_rate(bandwidth, power, self.gain, self.noise)
         return (self.delay + self.energy * power) * self.payload / rate
 
     def worth(self, bandwidth: Array, power: Array) -> Array:
-        """-∂cost/∂b [1/Hz]: what one more hertz saves; (29) with its sign turned."""
+        """-∂cost/∂b [1/Hz]: what one more hertz saves; (29) with its sign turned.
+
+        Parameters
+        ----------
+        bandwidth : array
+            b [Hz].
+        power : array
+            p [W].
+
+        Returns
+        -------
+        array
+            [1/Hz], positive.
+        """
         u = np.log1p(self.gain * power / (self.noise * bandwidth))
         return self.cost(bandwidth, power) * curvature(u) * u / bandwidth
 
     def power_elasticity(self, bandwidth: Array, power: Array) -> Array:
-        """∂ ln cost / ∂ ln p: the gradient (28), free of units."""
+        """∂ ln cost / ∂ ln p: the gradient (28), free of units.
+
+        Parameters
+        ----------
+        bandwidth : array
+            b [Hz].
+        power : array
+            p [W].
+
+        Returns
+        -------
+        array
+            Zero where the power is the free minimiser.
+        """
         snr = self.gain * power / (self.noise * bandwidth)
         return self.energy * power / (self.delay + self.energy * power) - (
             snr / (1 + snr) / np.log1p(snr)
@@ -144,40 +191,6 @@ class Uplink:
                 power[stopped], level[stopped], self._log_unit[stopped]
             )
         return bandwidth, power, elasticity
-
-    def least_lagrangian(self, log_price: Array, log_gain: Array) -> Array:
-        """Quick lower bound on min over (p, b) of cost + λ b, for screening many pairs.
-
-        Drops the bounds on p where p is free between them, which leaves a function of one number,
-        tabulated here; `_TABLE_SLACK` covers interpolation. Arrays broadcast against the gain's.
-        """
-        if self.free:
-            return np.zeros(np.broadcast_shapes(log_price.shape, log_gain.shape))
-        log_bit = np.log(self.payload) + np.log(np.log(2))
-        if self.delay > 0 and self.energy > 0:
-            target = np.log(self.delay) - 2 * np.log(self.energy) - log_bit
-            scale = log_bit + np.log(self.energy * self.noise)
-            forward = free_price
-        else:
-            power = self.power_min if self.delay == 0 else self.power_max
-            log_cost = np.log(self.delay + self.energy * power)
-            target = 2 * np.log(power) - log_bit - log_cost
-            scale = log_bit + log_cost + np.log(self.noise) - np.log(power)
-            forward = stopped_price
-        argument = log_price + 2 * log_gain + (target - 2 * np.log(self.noise))
-        low, high = float(argument.min()), float(argument.max())
-        grid = np.linspace(low, max(high, low + 1.0), 4097)
-        u = root(grid, forward)
-        curve = curvature(u)
-        if forward is free_price:
-            value = np.log(np.exp(u) + np.exp(log_free_ratio(u, curve)) / u)
-        else:
-            value = u + np.log(-np.expm1(-u)) + np.log(1 / u + curve)
-        place = (argument - low) * (4096 / (grid[-1] - low))
-        cell = np.minimum(place.astype(np.int32), 4095)
-        rise = np.diff(value)
-        table = value[cell] + (place - cell) * rise[cell]
-        return np.exp(scale - log_gain + table - _TABLE_SLACK)
 
     def _power_at_a_bound(self) -> Array:
         # Without a price of time the least power is best; without one of energy, the most.

@@ -18,13 +18,8 @@ import numpy as np
 
 from mecllm.allocation.groups import Groups, Mask
 from mecllm.system.arrays import Array, IntArray
-from mecllm.system.model import (
-    computation_delay,
-    computation_energy,
-    layer_cost_slopes,
-    local_layer_cost,
-    stability_terms,
-)
+from mecllm.system.equations import computation_delay, computation_energy, layer_cost_slopes
+from mecllm.system.model import local_layer_cost, stability_terms
 from mecllm.system.network import Network
 
 _MAX_STEPS = 60
@@ -69,7 +64,18 @@ class Work:
 
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> Work:
-        """Take the pairs (users, servers), index arrays that broadcast, from a network."""
+        """Take the pairs (users, servers), index arrays that broadcast, from a network.
+
+        Parameters
+        ----------
+        users, servers : int array
+            Indices that broadcast against each other: (K,) and (K,), or (N, 1) and (M,).
+
+        Returns
+        -------
+        Work
+            Of the pairs.
+        """
         local_cost, scale, edge = _of_users(network)
         return cls(
             local_cost=local_cost[users],
@@ -101,7 +107,20 @@ class Work:
         return layers * self.local_cost + np.where(self.stability_scale > 0, bound, 0.0)
 
     def cost(self, layers: Array, clock: Array) -> Array:
-        """α A + (Υ-α) B(f) + ω_s times the stability bound: what (12) charges beside the upload."""
+        """α A + (Υ-α) B(f) + ω_s times the stability bound: what (12) charges beside the upload.
+
+        Parameters
+        ----------
+        layers : array
+            α.
+        clock : array
+            f [Hz] at the server.
+
+        Returns
+        -------
+        array
+            In units of the objective.
+        """
         return self.home_cost(layers) + (self.layers - layers) * self.layer_cost(clock)
 
     def clock(self, price: Array, remaining: Array) -> Array:
@@ -113,6 +132,11 @@ class Work:
             ν [1/Hz], of any sign.
         remaining : array
             R = Υ - α > 0.
+
+        Returns
+        -------
+        array
+            f [Hz], at least `LEAST_CLOCK`² of the server's.
         """
         cycles = remaining * self.flops
         with np.errstate(divide="ignore", over="ignore"):
@@ -128,9 +152,19 @@ class Work:
         return np.minimum(np.maximum(clock, LEAST_CLOCK**2 * self.cap), self.cap)
 
     def worth(self, layers: Array, clock: Array) -> tuple[Array, Array]:
-        """-∂cost/∂f [1/Hz], what one more hertz saves ((31) with its sign turned), and its scale.
+        """-∂cost/∂f, what one more hertz saves ((31) with its sign turned), and its scale.
 
-        The scale is the sum of the two parts of the difference, delay's and energy's.
+        Parameters
+        ----------
+        layers : array
+            α.
+        clock : array
+            f [Hz] at the server.
+
+        Returns
+        -------
+        worth, scale : array
+            [1/Hz]: what the delay saves less what the energy adds, and the sum of the two.
         """
         one = np.ones(())
         saved, added = layer_cost_slopes(

@@ -30,6 +30,8 @@ def priced_layers(
 
     Parameters
     ----------
+    work : Work
+        Pairs (K,).
     price : array (K,)
         ν [1/Hz].
     low, high : int array (K,), optional
@@ -65,7 +67,20 @@ def unpriced_layers(work: Work) -> tuple[IntArray, Array, Array]:
 
 
 def layers_costs(work: Work, prices: Array) -> tuple[Array, Array]:
-    """Least cost + ν f and its clock (Q, K) of each pair at its own increasing prices (Q, K)."""
+    """Least cost + ν f and its clock (Q, K) of each pair at its own increasing prices (Q, K).
+
+    Parameters
+    ----------
+    work : Work
+        Pairs (K,).
+    prices : array (Q, K)
+        ν [1/Hz], increasing along the first axis.
+
+    Returns
+    -------
+    value, clock : array (Q, K)
+        Least cost + ν f over α in {1..Υ-1}, and the clock f [Hz] that attains it.
+    """
     first, last = (priced_layers(work, price) for price in (prices[0], prices[-1]))
     low = high = None
     if np.all(prices[0] * prices[-1] >= 0):
@@ -76,7 +91,22 @@ def layers_costs(work: Work, prices: Array) -> tuple[Array, Array]:
 
 
 def narrowed(work: Work, price: Array, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
-    """Bounds (K,) on the best α, from wider ones, at prices (K,)."""
+    """Narrow bounds on the best α; what is best stays between them.
+
+    Parameters
+    ----------
+    work : Work
+        Pairs (K,).
+    price : array (K,)
+        ν [1/Hz].
+    low, high : int array (K,)
+        Bounds that hold.
+
+    Returns
+    -------
+    low, high : int array (K,)
+        Bounds at least as narrow.
+    """
     low, high = low.copy(), high.copy()
     for block in blocks(len(low), _BLOCK // 2):
         part, ends = work.take(block), np.stack([low[block], high[block]])

@@ -36,7 +36,20 @@ class Groups:
 
     @classmethod
     def of(cls, association: IntArray, servers: int) -> Groups:
-        """One group a server, as an association (N,) has them."""
+        """One group a server, as an association (N,) has them.
+
+        Parameters
+        ----------
+        association : int array (N,)
+            χ as server indices.
+        servers : int
+            M.
+
+        Returns
+        -------
+        Groups
+            G = M groups of N rows.
+        """
         return cls(np.arange(len(association)), association, np.arange(servers))
 
     @cached_property

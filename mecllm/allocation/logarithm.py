@@ -44,7 +44,20 @@ def rate_slope(snr: Array) -> Array:
 
 
 def log_free_ratio(u: Array, curve: Array) -> Array:
-    """ln(1 + (u-1)e^u), where the power is free; `curve` is c(u)."""
+    """ln(1 + (u-1)e^u), where the power is free.
+
+    Parameters
+    ----------
+    u : array
+        ln(1 + SNR) > 0.
+    curve : array
+        c(u), from `curvature`.
+
+    Returns
+    -------
+    array
+        Like `u`.
+    """
     return u + 2 * np.log(u) + np.log(curve)
 
 
@@ -67,7 +80,20 @@ def stopped_price(u: Array) -> tuple[Array, Array]:
 
 
 def root(target: Array, forward: Forward) -> Array:
-    """Find u where an increasing convex function of ln u has a value; a table says where about."""
+    """Find u where an increasing convex function of ln u has a value; a table says where about.
+
+    Parameters
+    ----------
+    target : array
+        Wanted values of the function.
+    forward : callable
+        `free_ratio`, `free_price` or `stopped_price`.
+
+    Returns
+    -------
+    array
+        u > 0, like `target`.
+    """
     low, step, table = _roots(forward)
     place = ((target - low) / step).clip(0.0, _CELLS)
     cell = np.minimum(place.astype(np.intp), _CELLS - 1)

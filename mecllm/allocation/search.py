@@ -46,7 +46,26 @@ class Split:
 
 
 def improved(work: Work, groups: Groups, capacity: Array, equal: bool, best: Split) -> Split:
-    """Change α until no change tried lowers the cost of any group, or its gap is negligible."""
+    """Change α until no change tried lowers the cost of any group, or its gap is negligible.
+
+    Parameters
+    ----------
+    work : Work
+        Pairs (K,), one a row.
+    groups : Groups
+        Which rows share a server.
+    capacity : array (G,)
+        f^max [Hz] of each group.
+    equal : bool
+        Whether all of it must be handed out, as (9g) prints.
+    best : Split
+        Where the search starts.
+
+    Returns
+    -------
+    Split
+        Never worse than the start; price and bound are those of the start.
+    """
     found = _settled(work, groups, capacity, equal, best)
     alike = _alike(work, groups, capacity, equal, found)
     return found if alike is found else _settled(work, groups, capacity, equal, alike)

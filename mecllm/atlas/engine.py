@@ -45,6 +45,7 @@ def run(
     Parameters
     ----------
     sweep : Sweep
+        What is computed, and at which points.
     points : int
         Sobol points; a file of fewer points is continued.
     path : str or Path
@@ -59,6 +60,7 @@ def run(
     Returns
     -------
     Summary
+        How many rows were wanted, found and added.
 
     Raises
     ------
@@ -70,6 +72,17 @@ def run(
         When a worker process dies.
     KeyboardInterrupt
         At once, with the committed rows kept.
+
+    Examples
+    --------
+    >>> from mecllm.atlas import Sweep, run
+    >>> atlas = Sweep.load("atlas")
+    >>> literal = {"literal": atlas.scenarios["literal"]}
+    >>> sweep = atlas.restrict(scenarios=literal, methods=("alpha_only",))
+    >>> run(sweep, 2, "rows.sqlite")
+    Summary(wanted=2, found=0, added=2, failed=0)
+    >>> run(sweep, 3, "rows.sqlite")
+    Summary(wanted=3, found=2, added=1, failed=0)
     """
     for key, value in (("points", points), ("workers", workers)):
         if value < 1:

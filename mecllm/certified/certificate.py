@@ -97,6 +97,8 @@ def verify(
 
     Parameters
     ----------
+    decision : Decision
+        Of this network; α may be relaxed, which is then listed as a violation.
     objective : float, optional
         The objective claimed for it.
     prices : Prices, optional
@@ -104,10 +106,29 @@ def verify(
     sharp : bool
         Seek the sharper bound too, which takes seconds on small networks (inequalities only).
 
+    Returns
+    -------
+    Certificate
+        Also where the decision is not feasible.
+
     Raises
     ------
     ScenarioError
         For a decision of another network or with a number outside the model's domain, NaN included.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from mecllm import Scenario, solve, verify
+    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> found = solve(network)
+    >>> honest = verify(network, found.decision, found.objective)
+    >>> honest.accepted, honest.lower_bound <= honest.objective
+    (True, True)
+    >>> loud = replace(found.decision, power=2 * network.power_max)
+    >>> refused = verify(network, loud, prices=honest.prices)
+    >>> refused.accepted, refused.violations[0].equation
+    (False, '9d')
     """
     value = evaluate(network, decision).objective
     violations = feasibility(network, decision)

@@ -35,7 +35,25 @@ def lower_bound(network: Network, prices: Prices) -> float:
 
 
 def dual_value(network: Network, prices: Prices, least: Array) -> float:
-    """D less its rounding margin, from the least cost (N,) of each user at the prices."""
+    """D less its rounding margin, from the least cost (N,) of each user at the prices.
+
+    Parameters
+    ----------
+    prices : Prices
+        λ and ν, not negative where the capacities are inequalities.
+    least : array (N,)
+        min over m of V + J for each user, over all servers.
+
+    Returns
+    -------
+    float
+        A lower bound on P2.
+
+    Raises
+    ------
+    ScenarioError
+        For prices of the wrong sign.
+    """
     _check_sign(network, prices)
     paid = prices.bandwidth * network.bandwidth_max
     paid = paid + prices.frequency * network.server_frequency_max

@@ -45,6 +45,11 @@ def refined_bound(network: Network, start: Prices, association: IntArray) -> flo
     association : int array (N,)
         A good χ; its numbers of users get prices of their own.
 
+    Returns
+    -------
+    float
+        A lower bound on P2.
+
     Raises
     ------
     ScenarioError

@@ -79,7 +79,18 @@ class PairCosts(Pairs):
 
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> PairCosts:
-        """Pairs in the order of their users, with every α open."""
+        """Take some pairs from a network.
+
+        Parameters
+        ----------
+        users, servers : int array (K,)
+            The pairs, in the order of their users.
+
+        Returns
+        -------
+        PairCosts
+            With every α in {1..Υ-1} open.
+        """
         uplink, work = Uplink.of(network, users, servers), Work.of(network, users, servers)
         return cls(users, servers, uplink, work)
 
@@ -94,7 +105,18 @@ class PairCosts(Pairs):
         return self.at_each(prices.bandwidth[self.servers], prices.frequency[self.servers])
 
     def at_each(self, bandwidth_price: Array, frequency_price: Array) -> tuple[Array, Array, Array]:
-        """Like `at`, with prices (K,) of each pair's own."""
+        """Like `at`, with prices (K,) of each pair's own.
+
+        Parameters
+        ----------
+        bandwidth_price, frequency_price : array (K,)
+            λ and ν [1/Hz] of each pair.
+
+        Returns
+        -------
+        cost, bandwidth, clock : array (K,)
+            V + J, and the b [Hz] and f [Hz] that attain it.
+        """
         upload, bandwidth = self.upload(bandwidth_price)
         _, clock, layers = priced_layers(self.work, frequency_price, self.low, self.high)
         return upload + layers, bandwidth, clock
@@ -107,6 +129,17 @@ class PairCosts(Pairs):
         return self.uplink.cost(bandwidth, power) + price * bandwidth, bandwidth
 
     def between(self, one: Array, two: Array) -> PairCosts:
-        """Keep only those α that are best at a price of the clock between two (K,) of one sign."""
+        """Keep only those α that are best at a price of the clock between two (K,) of one sign.
+
+        Parameters
+        ----------
+        one, two : array (K,)
+            ν [1/Hz].
+
+        Returns
+        -------
+        PairCosts
+            The same pairs with bounds on α.
+        """
         ends = [priced_layers(self.work, price, self.low, self.high)[0] for price in (one, two)]
         return replace(self, low=np.minimum(*ends), high=np.maximum(*ends))

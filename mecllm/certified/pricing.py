@@ -69,6 +69,20 @@ def priced(network: Network, seed: int = 0) -> Priced:
     ----------
     seed : int
         Of the kicks on small networks.
+
+    Returns
+    -------
+    Priced
+        The association with its resources, and the certified bounds.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario
+    >>> from mecllm.certified import priced
+    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> result = priced(network)
+    >>> result.lower_bound <= result.allocation.objective, bool(result.gap < 0.01)
+    (True, True)
     """
     prices = dual_prices(network)
     small = network.users * network.servers <= _SMALL

@@ -52,7 +52,26 @@ class CubicTable:
     def of(
         cls, kind: IntArray, column: IntArray, nodes: Array, own: IntArray, ends: Array
     ) -> CubicTable:
-        """Join values and slopes, `ends` (2, Q, T), at the nodes of the kinds `own` (T,)."""
+        """Join values and slopes at nodes by cubics.
+
+        Parameters
+        ----------
+        kind : int array (M,)
+            Column of `nodes` for each server.
+        column : int array (K,)
+            Function of each pair.
+        nodes : array (Q, C)
+            Prices, increasing.
+        own : int array (T,)
+            Column of `nodes` for each function.
+        ends : array (2, Q, T)
+            Values and slopes at the nodes.
+
+        Returns
+        -------
+        CubicTable
+            Continuous with its slope.
+        """
         cubics = np.empty((4, len(nodes) - 1, len(own)))
         for cell, step in enumerate(np.diff(nodes, axis=0)):
             value, slope = ends[:, cell : cell + 2]
@@ -60,7 +79,20 @@ class CubicTable:
         return cls(kind, column, nodes, cubics.reshape(4, -1))
 
     def at(self, servers: IntArray, price: Array) -> tuple[Array, Array]:
-        """Value and slope (K,) of each pair at its server's price (M,)."""
+        """Value and slope (K,) of each pair at its server's price (M,).
+
+        Parameters
+        ----------
+        servers : int array (K,)
+            Server of each pair.
+        price : array (M,)
+            Of each server, within its nodes.
+
+        Returns
+        -------
+        value, slope : array (K,)
+            Interpolated.
+        """
         nodes = self.nodes[:, self.kind]
         cell = np.clip(np.sum(nodes <= price, axis=0) - 1, 0, len(nodes) - 2)
         pick = np.arange(len(price))
@@ -89,7 +121,22 @@ class CostTables(Pairs):
     def of(
         cls, network: Network, pairs: Pairs, low: Prices, high: Prices, nodes: int
     ) -> CostTables:
-        """Tabulate V at so many prices of each server, and J as finely in its box."""
+        """Tabulate V at so many prices of each server, and J as finely in its box.
+
+        Parameters
+        ----------
+        pairs : Pairs
+            K pairs.
+        low, high : Prices
+            The box.
+        nodes : int
+            Prices of a table of V.
+
+        Returns
+        -------
+        CostTables
+            Of the pairs.
+        """
         upload = _upload_table(network, pairs, _nodes(low.bandwidth, high.bandwidth, nodes))
         layers = _layers_table(network, pairs, low.frequency, high.frequency, nodes)
         return cls(pairs.users, pairs.servers, upload, layers)

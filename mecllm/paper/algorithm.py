@@ -63,10 +63,29 @@ class TwoStep:
 def two_step(network: Network, association: IntArray) -> TwoStep:
     """Alternate fractional programming and the χ-step from an association until H stays.
 
+    Parameters
+    ----------
+    association : int array (N,)
+        χ to start from.
+
+    Returns
+    -------
+    TwoStep
+        With α still relaxed.
+
     Raises
     ------
     SolverError
         When the first fractional program or a linear problem has no usable point.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, greedy
+    >>> from mecllm.paper import two_step
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> result = two_step(network, greedy(network))
+    >>> result.converged, bool(result.rounds[-1] <= result.rounds[0])
+    (True, True)
     """
     run = _resources(network, association)
     history, steps = [run.objective_history], []
@@ -97,8 +116,17 @@ def chi_problem(
 
     Parameters
     ----------
+    decision : Decision
+        The resources and the current χ.
     at_most : bool
         Whether (9e) and (9g) may be slack; False takes them as the network does.
+
+    Returns
+    -------
+    costs : array (NM,)
+        c of (48); infinite where a pair gets nothing.
+    polytope : Polytope
+        (9c), (9e), (9g) and 0 <= χ <= 1.
     """
     offer = OFFERS[_OFFER](network, decision)
     shares = np.stack(
@@ -113,8 +141,15 @@ def chi_step(network: Network, decision: Decision, at_most: bool = True) -> tupl
 
     Parameters
     ----------
+    decision : Decision
+        The resources and the current χ.
     at_most : bool
         As in `chi_problem`.
+
+    Returns
+    -------
+    tuple of CCCP
+        One run for each start and penalty.
     """
     costs, polytope = chi_problem(network, decision, at_most)
     scale = float(np.median(costs[np.isfinite(costs)]))

@@ -43,6 +43,18 @@ def alternating(network: Network, association: IntArray, seed: int) -> Solution:
     """Alternate the best α at given resources and the best resources at given α, χ held.
 
     Starts and stops as `fractional_programming` does; each half step is exact.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    seed : int
+        Not used: nothing here is random.
+
+    Returns
+    -------
+    Solution
+        With integer α.
     """
     decision = reference_decision(network, association)
     history = [evaluate(network, decision).objective]
@@ -81,7 +93,20 @@ def _best_layers(network: Network, decision: Decision) -> Array:
 
 
 def alpha_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Best α at random resources, χ held."""
+    """Best α at random resources, χ held.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    seed : int
+        Of the random resources.
+
+    Returns
+    -------
+    Solution
+        With integer α.
+    """
     return alpha_at(network, random_resources(network, association, seed))
 
 
@@ -95,7 +120,22 @@ def alpha_at(network: Network, decision: Decision) -> Solution:
 def random_resources(
     network: Network, association: IntArray, seed: int, share_min: float = _RANDOM_SHARE_MIN
 ) -> Decision:
-    """Draw power, bandwidth and clocks by the declared law; every server hands out all it has."""
+    """Draw power, bandwidth and clocks by the declared law; every server hands out all it has.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    seed : int
+        Of the draw.
+    share_min : float
+        Least share of the maximum power and clock, in (0, 1].
+
+    Returns
+    -------
+    Decision
+        With α = 1 for every user.
+    """
     rng = np.random.default_rng([seed, _STREAMS["alpha_only"]])
     power, bandwidth, user, server = rng.uniform(share_min, 1.0, (4, network.users))
 
@@ -113,29 +153,94 @@ def random_resources(
 
 
 def resource_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Best resources at random α, uniform on the integers 1..Υ-1, χ held."""
+    """Best resources at random α, uniform on the integers 1..Υ-1, χ held.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    seed : int
+        Of the random α.
+
+    Returns
+    -------
+    Solution
+        With integer α.
+    """
     return resources_at(network, association, random_layers(network, seed))
 
 
 def random_layers(network: Network, seed: int, most: int | None = None) -> Array:
-    """Draw α uniformly on the integers 1..most, Υ-1 by default."""
+    """Draw α uniformly on the integers 1..most, Υ-1 by default.
+
+    Parameters
+    ----------
+    seed : int
+        Of the draw.
+    most : int, optional
+        Greatest α.
+
+    Returns
+    -------
+    array (N,)
+        α.
+    """
     rng = np.random.default_rng([seed, _STREAMS["resource_only"]])
     share = rng.uniform(size=network.users)
     return 1 + np.floor(share * (network.layers - 1 if most is None else most))
 
 
 def resources_at(network: Network, association: IntArray, layers: Array) -> Solution:
-    """Best resources at given α, named `resource_only`."""
+    """Best resources at given α, named `resource_only`.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    layers : array (N,)
+        α.
+
+    Returns
+    -------
+    Solution
+        With these α.
+    """
     return closed_form("resource_only", network, allocate(network, association, layers).decision)
 
 
 def edge_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Train all Υ layers at the server: the "edge server training" of Figure 2."""
+    """Train all Υ layers at the server: the "edge server training" of Figure 2.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    seed : int
+        Not used: nothing here is random.
+
+    Returns
+    -------
+    Solution
+        With α = 0, which (9a) as mended does not allow.
+    """
     return _fixed_layers("edge_only", 0, network, association)
 
 
 def local_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Train all Υ layers on the device, nothing sent: the "local training" of Figure 2."""
+    """Train all Υ layers on the device, nothing sent: the "local training" of Figure 2.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ.
+    seed : int
+        Not used: nothing here is random.
+
+    Returns
+    -------
+    Solution
+        With α = Υ, which (9a) as mended does not allow.
+    """
     return _fixed_layers("local_only", network.layers, network, association)
 
 
@@ -146,7 +251,22 @@ def _fixed_layers(method: str, layers: float, network: Network, association: Int
 
 
 def closed_form(method: str, network: Network, decision: Decision) -> Solution:
-    """Wrap a decision that no iteration made as the solution of a method."""
+    """Wrap a decision that no iteration made as the solution of a method.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method.
+    network : Network
+        What the decision is for.
+    decision : Decision
+        Of integer α.
+
+    Returns
+    -------
+    Solution
+        Of one iteration.
+    """
     cost = evaluate(network, decision)
     return Solution(
         method=method,

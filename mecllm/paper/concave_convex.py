@@ -48,7 +48,14 @@ class Polytope:
         Parameters
         ----------
         shares : array (K, N, M)
-            What each pair takes of each server's K resources, relative to what there is.
+            What each pair takes of each of a server's K resources, relative to what there is.
+        equal : bool
+            Whether a server must hand out all it has, as (9e) and (9g) print.
+
+        Returns
+        -------
+        Polytope
+            Of N + K M rows.
         """
         users, servers = shares.shape[1:]
         one = np.kron(np.eye(users), np.ones(servers))
@@ -68,6 +75,18 @@ class Polytope:
 
     def minimise(self, costs: Array, binary: bool = False) -> Array:
         """Vertex (NM,), or binary point, of least linear cost; infinite costs forbid a pair.
+
+        Parameters
+        ----------
+        costs : array (NM,)
+            c.
+        binary : bool
+            Whether every χ_nm must be 0 or 1.
+
+        Returns
+        -------
+        array (NM,)
+            χ.
 
         Raises
         ------
@@ -95,7 +114,20 @@ class Polytope:
 
 
 def indicator(association: IntArray, servers: int) -> Array:
-    """χ (NM,) of an association given as server indices (N,)."""
+    """χ (NM,) of an association given as server indices (N,).
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ as server indices.
+    servers : int
+        M.
+
+    Returns
+    -------
+    array (NM,)
+        1 at each user's server and 0 elsewhere, user by user.
+    """
     return np.eye(servers)[association].ravel()
 
 
@@ -105,13 +137,43 @@ def violation(points: Array) -> Array:
 
 
 def penalised(costs: Array, penalty: float, point: Array) -> float:
-    """Objective of P6, equation (50), without the local cost, which does not depend on χ."""
+    """Objective of P6, equation (50), without the local cost, which does not depend on χ.
+
+    Parameters
+    ----------
+    costs : array (NM,)
+        c, from `pair_costs`, flattened user by user.
+    penalty : float
+        ϱ.
+    point : array (NM,)
+        χ.
+
+    Returns
+    -------
+    float
+        P6 at the point.
+    """
     used = point > 0
     return float(np.sum(costs[used] * point[used]) + penalty * violation(point))
 
 
 def linearised(costs: Array, penalty: float, point: Array) -> Array:
-    """Costs (NM,) of the linear problem of one CCCP step at a point: c + ϱ (1 - 2χ), from (51)."""
+    """Costs of the linear problem of one CCCP step at a point: c + ϱ (1 - 2χ), from (51).
+
+    Parameters
+    ----------
+    costs : array (NM,)
+        c, from `pair_costs`, flattened user by user.
+    penalty : float
+        ϱ.
+    point : array (NM,)
+        χ.
+
+    Returns
+    -------
+    array (NM,)
+        Infinite where c is.
+    """
     return costs + penalty * (1 - 2 * point)
 
 
@@ -145,10 +207,17 @@ def cccp(costs: Array, polytope: Polytope, penalty: float, start: Array) -> CCCP
     ----------
     costs : array (NM,)
         c, from `pair_costs`, flattened user by user.
+    polytope : Polytope
+        The constraints.
     penalty : float
         ϱ >= 0.
     start : array (NM,)
         A point of the polytope.
+
+    Returns
+    -------
+    CCCP
+        Where it stopped, and P6 on the way.
 
     Raises
     ------

@@ -37,7 +37,20 @@ class ConvexProblem(Protocol):
     """What solves P4 for auxiliaries z, v, q (N,) each."""
 
     def solve(self, local: Array, upload: Array, edge: Array) -> tuple[Decision, Multipliers]:
-        """Return the minimiser of K and its multipliers."""
+        """Minimise K at fixed auxiliaries.
+
+        Parameters
+        ----------
+        local, upload, edge : array (N,)
+            z, v and q.
+
+        Returns
+        -------
+        decision : Decision
+            The minimiser, α relaxed.
+        multipliers : Multipliers
+            Of its constraints.
+        """
         ...
 
 
@@ -84,6 +97,8 @@ def fractional_programming(
 
     Parameters
     ----------
+    association : int array (N,)
+        χ; a start has its own, which is then kept.
     start : Decision, optional
         Default: `reference_decision`, α = Υ/2, p^max, f^max and equal shares.
     tolerance : float
@@ -94,6 +109,11 @@ def fractional_programming(
         What solves P4: (network, start) → an object with `solve(z, v, q)`. Clarabel by default;
         `mecllm.paper.p4_newton.SeparableProblem` solves the same problem faster.
 
+    Returns
+    -------
+    FractionalProgram
+        The last iterate and the histories.
+
     Raises
     ------
     ScenarioError
@@ -101,6 +121,17 @@ def fractional_programming(
     SolverError
         When the first P4 cannot be solved; a later failure, if new units do not cure it, ends the
         run with `converged=False` and the last good point.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, greedy
+    >>> from mecllm.paper import SeparableProblem, fractional_programming
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> run = fractional_programming(network, greedy(network), convex_problem=SeparableProblem)
+    >>> run.converged, len(run.objective_history) == run.iterations + 1
+    (True, True)
+    >>> bool((run.objective_history[1:] <= run.objective_history[:-1] * (1 + 1e-8)).all())
+    True
     """
     if network.weights.energy == 0 and network.weights.delay == 0:
         raise ScenarioError("weights", "(energy, delay)", (0.0, 0.0), "one of them > 0")

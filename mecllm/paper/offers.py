@@ -78,7 +78,20 @@ OFFERS: dict[str, Callable[[Network, Decision], Offer]] = {
 
 
 def pair_costs(network: Network, decision: Decision, offer: Offer) -> Array:
-    """Coefficients (N, M) of χ in (48) at fixed α, p, b, f; infinite where b or f is 0."""
+    """Coefficients (N, M) of χ in (48) at fixed α, p, b, f; infinite where b or f is 0.
+
+    Parameters
+    ----------
+    decision : Decision
+        α and p, by user.
+    offer : Offer
+        b and f, by pair.
+
+    Returns
+    -------
+    array (N, M)
+        In units of the objective.
+    """
     users, servers = np.arange(network.users)[:, None], np.arange(network.servers)
     given = (offer.bandwidth > 0) & (offer.frequency > 0)
     bandwidth, clock = np.where(given, offer.bandwidth, 1.0), np.where(given, offer.frequency, 1.0)

@@ -10,14 +10,13 @@ import numpy as np
 from mecllm.errors import SolverError
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array
+from mecllm.system.equations import computation_delay, transmission_rate
 from mecllm.system.model import (
     Decision,
-    computation_delay,
     edge_layer_cost,
     local_layer_cost,
     server_load,
     stability_terms,
-    transmission_rate,
 )
 from mecllm.system.network import Network
 
@@ -152,7 +151,19 @@ class SurrogateProblem:
         self._problem = cp.Problem(cp.Minimize(cp.sum(objective)), self._constraints)
 
     def solve(self, local: Array, upload: Array, edge: Array) -> tuple[Decision, Multipliers]:
-        """Minimise K for auxiliaries z, v, q (N,) each; returns the point and its multipliers.
+        """Minimise K at fixed auxiliaries.
+
+        Parameters
+        ----------
+        local, upload, edge : array (N,)
+            z, v and q.
+
+        Returns
+        -------
+        decision : Decision
+            The minimiser, α relaxed.
+        multipliers : Multipliers
+            Of its constraints.
 
         Raises
         ------

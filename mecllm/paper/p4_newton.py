@@ -19,14 +19,8 @@ from mecllm.allocation.logarithm import rate_slope
 from mecllm.errors import SolverError
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array
-from mecllm.system.model import (
-    Decision,
-    edge_layer_cost,
-    layer_cost_slopes,
-    local_layer_cost,
-    stability_terms,
-    transmission_rate,
-)
+from mecllm.system.equations import layer_cost_slopes, transmission_rate
+from mecllm.system.model import Decision, edge_layer_cost, local_layer_cost, stability_terms
 from mecllm.system.network import Network
 
 # Newton's method is quadratic near the solution; from the previous iterate 15 is the most seen.
@@ -55,7 +49,19 @@ class SeparableProblem:
         self._gain = network.link_gain(start.association) / network.noise_density
 
     def solve(self, local: Array, upload: Array, edge: Array) -> tuple[Decision, Multipliers]:
-        """Minimise K for auxiliaries z, v, q (N,) each; returns the point and its multipliers.
+        """Minimise K at fixed auxiliaries.
+
+        Parameters
+        ----------
+        local, upload, edge : array (N,)
+            z, v and q.
+
+        Returns
+        -------
+        decision : Decision
+            The minimiser, α relaxed.
+        multipliers : Multipliers
+            Of its constraints.
 
         Raises
         ------

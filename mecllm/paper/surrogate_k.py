@@ -8,14 +8,13 @@ import numpy as np
 
 from mecllm.allocation.logarithm import rate_slope
 from mecllm.system.arrays import Array
+from mecllm.system.equations import layer_cost_slopes, transmission_rate
 from mecllm.system.model import (
     Decision,
     edge_layer_cost,
-    layer_cost_slopes,
     local_layer_cost,
     stability_bound,
     stability_terms,
-    transmission_rate,
 )
 from mecllm.system.network import Network
 
@@ -84,6 +83,18 @@ def surrogate(network: Network, decision: Decision, aux: Auxiliary) -> float:
     """K at a decision and auxiliaries: equation (13).
 
     Where the formulation charges the upload time, ω_t s/r is added as it stands, being convex.
+
+    Parameters
+    ----------
+    decision : Decision
+        α, p, b, f^U and f^E.
+    aux : Auxiliary
+        z, v and q.
+
+    Returns
+    -------
+    float
+        Never below H, and H itself at the decision's own auxiliaries.
     """
     alpha, remaining = decision.local_layers, network.layers - decision.local_layers
     local, edge = layer_costs(network, decision)
@@ -119,7 +130,20 @@ def gradient(network: Network, decision: Decision) -> dict[str, Array]:
 
 
 def surrogate_gradient(network: Network, decision: Decision, aux: Auxiliary) -> dict[str, Array]:
-    """∂K by block of the decision, each (N,), auxiliaries held: equations (17)-(21)."""
+    """∂K by block of the decision, each (N,), auxiliaries held: equations (17)-(21).
+
+    Parameters
+    ----------
+    decision : Decision
+        α, p, b, f^U and f^E.
+    aux : Auxiliary
+        z, v and q.
+
+    Returns
+    -------
+    dict of array (N,)
+        Keyed as the fields of `Decision`.
+    """
     n, alpha = network, decision.local_layers
     rate, rate_power, rate_bandwidth = _rate_derivatives(n, decision)
     # d/dr of ω_e/(4 r² v) + ω_t s/r

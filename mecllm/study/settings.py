@@ -42,7 +42,7 @@ def _chips() -> dict[str, Any]:
 
 
 @cache
-def settings() -> dict[str, dict[str, Any]]:
+def _settings() -> dict[str, dict[str, Any]]:
     """Return description → changes, `SETTINGS`.
 
     Ends of the ranges that the scenario declares, one at a time; then the repairs, one at a time
@@ -78,14 +78,14 @@ def settings() -> dict[str, dict[str, Any]]:
     }
 
 
-#: `settings()`, read when it is first asked for.
+#: `_settings()`, read when it is first asked for.
 SETTINGS: dict[str, dict[str, Any]]
 
 
 def __getattr__(name: str) -> dict[str, dict[str, Any]]:
     if name != "SETTINGS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return settings()
+    return _settings()
 
 
 def decide(
@@ -113,14 +113,14 @@ def decide(
         Columns setting, claim, verdict, numbers.
     """
     rows: list[tuple[str, str, str, str]] = []
-    for name in settings() if names is None else names:
+    for name in _settings() if names is None else names:
         rows += _rows(name, seeds, workers)
         done()
     return pd.DataFrame(rows, columns=["setting", "claim", "verdict", "numbers"])
 
 
 def _rows(name: str, seeds: int, workers: int) -> Iterator[tuple[str, str, str, str]]:
-    scenario = Scenario.load(TRACKS["literal"]).replace(**settings()[name])
+    scenario = Scenario.load(TRACKS["literal"]).replace(**_settings()[name])
     frames = {
         figure: run(figure, study, "literal", range(seeds), workers, scenario=scenario)
         for figure, study in _STUDIES.items()

@@ -14,6 +14,23 @@ IntArray = NDArray[np.int64]
 
 
 def require(good: object, key: str, value: object, allowed: str) -> None:
-    """Raise one clear `ScenarioError` unless every entry of `good` holds."""
+    """Raise one clear `ScenarioError` unless every entry of `good` holds.
+
+    Parameters
+    ----------
+    good : bool or bool array
+        What has to hold.
+    key : str
+        Name of the value, for the message.
+    value : object
+        The value, for the message.
+    allowed : str
+        What would be accepted.
+
+    Raises
+    ------
+    ScenarioError
+        Where an entry does not hold.
+    """
     if not np.all(np.asarray(good)):
         raise ScenarioError("learner", key, value, allowed)

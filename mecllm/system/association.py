@@ -6,7 +6,8 @@ import numpy as np
 
 from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array, IntArray
-from mecllm.system.model import server_load, transmission_rate
+from mecllm.system.equations import transmission_rate
+from mecllm.system.model import server_load
 from mecllm.system.network import Network
 
 

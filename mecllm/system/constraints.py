@@ -35,8 +35,20 @@ def feasibility(
 
     Parameters
     ----------
+    decision : Decision
+        Of this network.
     integer : bool
         Whether α must be integer (9a) or only within its bounds (12a).
+
+    Returns
+    -------
+    tuple of Violation
+        Empty when the decision is feasible.
+
+    Raises
+    ------
+    ScenarioError
+        For a decision of another network or outside the model's domain.
     """
     check_domain(network, decision)
     m = decision.association

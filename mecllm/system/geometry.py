@@ -19,12 +19,42 @@ _EARTH_RADIUS_M = 6_371_008.8
 
 
 def uniform_square(rng: np.random.Generator, count: int, side: float) -> Array:
-    """Points (count, 2) [m], uniform in a square of the given side [m] centred at 0."""
+    """Points (count, 2) [m], uniform in a square of the given side [m] centred at 0.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+    count : int
+        Number of points.
+    side : float
+        Length of a side [m].
+
+    Returns
+    -------
+    array (count, 2)
+        [m].
+    """
     return rng.uniform(-side / 2, side / 2, size=(count, 2))
 
 
 def uniform_disk(rng: np.random.Generator, count: int, radius: float) -> Array:
-    """Points (count, 2) [m], uniform in a disk of the given radius [m] centred at 0."""
+    """Points (count, 2) [m], uniform in a disk of the given radius [m] centred at 0.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+    count : int
+        Number of points.
+    radius : float
+        Radius [m].
+
+    Returns
+    -------
+    array (count, 2)
+        [m].
+    """
     # One row of the draw per point, so that more points extend the list instead of reshuffling it.
     share, turn = rng.uniform(size=(count, 2)).T
     distance, angle = radius * np.sqrt(share), 2 * np.pi * turn
@@ -76,12 +106,34 @@ def _coordinate(path: str | Path, line: int, name: str, text: str, limit: float)
 
 
 def planar_distance(users: Array, servers: Array) -> Array:
-    """Euclidean distance (N, M) [m] between planar points [m]."""
+    """Euclidean distance (N, M) [m] between planar points [m].
+
+    Parameters
+    ----------
+    users, servers : array (N, 2), (M, 2)
+        Positions [m].
+
+    Returns
+    -------
+    array (N, M)
+        [m].
+    """
     return np.hypot(*(users[:, None, :] - servers[None, :, :]).transpose(2, 0, 1))
 
 
 def great_circle_distance(users: Array, servers: Array) -> Array:
-    """Great-circle distance (N, M) [m] between points given in degrees (haversine)."""
+    """Great-circle distance (N, M) [m] between points given in degrees (haversine).
+
+    Parameters
+    ----------
+    users, servers : array (N, 2), (M, 2)
+        Latitude and longitude [degree].
+
+    Returns
+    -------
+    array (N, M)
+        [m].
+    """
     (lat_u, lon_u), (lat_s, lon_s) = np.radians(users).T, np.radians(servers).T
     half_lat = np.sin((lat_u[:, None] - lat_s) / 2) ** 2
     half_lon = np.sin((lon_u[:, None] - lon_s) / 2) ** 2
@@ -117,7 +169,20 @@ class DistanceGain:
         return len(self.users), len(self.servers)
 
     def nearest(self, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-        """Servers (K, count) of the best gains of some users, the nearest ones, best first."""
+        """Servers (K, count) of the best gains of some users, the nearest ones, best first.
+
+        Parameters
+        ----------
+        rows : int array (K,)
+            Users.
+        count : int
+            How many servers each user is given, at most M.
+
+        Returns
+        -------
+        int array (K, count)
+            Servers, best first.
+        """
         return self._tree.query(self.users[rows], range(1, count + 1))[1]
 
     @cached_property
@@ -137,5 +202,18 @@ class DistanceGain:
 
 
 def path_gain(distance: Array, intercept: float, slope: float) -> Array:
-    """Power gain 10^(-PL/10) with PL = intercept + slope·log10(distance/km) [dB] (Section 5)."""
+    """Power gain 10^(-PL/10) with PL = intercept + slope·log10(distance/km) [dB] (Section 5).
+
+    Parameters
+    ----------
+    distance : array
+        [m].
+    intercept, slope : float
+        Path loss at 1 km [dB] and per decade of distance [dB].
+
+    Returns
+    -------
+    array
+        Dimensionless, like `distance`.
+    """
     return 10 ** (-(intercept + slope * np.log10(distance / 1e3)) / 10)

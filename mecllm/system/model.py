@@ -12,6 +12,7 @@ import numpy as np
 
 from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array, IntArray
+from mecllm.system.equations import computation_delay, computation_energy, transmission_rate
 from mecllm.system.network import Network
 from mecllm.system.stability import paper_bound, sharp_bound
 
@@ -88,55 +89,6 @@ class Cost:
     objective: float
 
 
-def computation_delay(flops: Array, frequency: Array, throughput: Array) -> Array:
-    """Time [s] of one layer, ψ/(f C D): equations (1) and (5)."""
-    return flops / (frequency * throughput)
-
-
-def computation_energy(flops: Array, frequency: Array, throughput: Array, kappa: Array) -> Array:
-    """Energy [J] of one layer, κ f² ψ/(C D): equations (2) and (6)."""
-    return kappa * frequency**2 * flops / throughput
-
-
-def transmission_rate(bandwidth: Array, power: Array, gain: Array, noise_density: float) -> Array:
-    """Shannon rate r [bit/s] = b log2(1 + g p/(σ² b)), with σ² [W/Hz]; Section 3.1."""
-    # log1p keeps the rate accurate at the literal track's signal-to-noise ratios of 1e-2 and less.
-    return bandwidth * np.log1p(gain * power / (noise_density * bandwidth)) / np.log(2)
-
-
-def layer_cost_slopes(
-    flops: Array,
-    frequency: Array,
-    throughput: Array,
-    kappa: Array,
-    delay: float,
-    energy: float,
-) -> tuple[Array, Array]:
-    """Give what one more hertz takes off the cost of a layer and what it adds to it.
-
-    The slope ∂A/∂f or ∂B/∂f of (14) and (15) is the second less the first.
-
-    Parameters
-    ----------
-    flops, throughput : array
-        ψ [FLOP] and C D [FLOP per cycle].
-    frequency : array
-        f [Hz].
-    kappa : array
-        κ [W/(cycle/s)³].
-    delay, energy : float
-        ω_t [1/s] and ω_e [1/J].
-
-    Returns
-    -------
-    saved, added : array
-        ω_t T/f and 2 ω_e E/f [1/Hz].
-    """
-    saved = delay * computation_delay(flops, frequency, throughput) / frequency
-    added = 2 * energy * computation_energy(flops, frequency, throughput, kappa) / frequency
-    return saved, added
-
-
 def local_layer_cost(network: Network, user_frequency: Array) -> Array:
     """A(f_n) (N,), weighted cost of one local layer: equation (14)."""
     delay = computation_delay(network.flops_per_layer, user_frequency, network.user_throughput)
@@ -147,7 +99,20 @@ def local_layer_cost(network: Network, user_frequency: Array) -> Array:
 
 
 def edge_layer_cost(network: Network, association: IntArray, server_frequency: Array) -> Array:
-    """B(f_{n,m}) (N,), weighted cost of one layer at the user's server: equation (15)."""
+    """B(f_{n,m}) (N,), weighted cost of one layer at the user's server: equation (15).
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ as server indices.
+    server_frequency : array (N,)
+        f_{n,m} [Hz] at the user's own server.
+
+    Returns
+    -------
+    array (N,)
+        In units of the objective.
+    """
     throughput = network.server_throughput[association]
     delay = computation_delay(network.flops_per_layer, server_frequency, throughput)
     energy = computation_energy(
@@ -186,6 +151,19 @@ def evaluate(network: Network, decision: Decision) -> Cost:
     ------
     ScenarioError
         When the decision is not one of this network or holds a number outside the model's domain.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, evaluate, greedy, reference_decision
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> cost = evaluate(network, reference_decision(network, greedy(network)))
+    >>> cost.delay.shape
+    (4,)
+    >>> weights = network.weights
+    >>> parts = (weights.energy * cost.energy, weights.delay * cost.delay)
+    >>> whole = sum(parts).sum() + weights.stability * cost.stability.sum()
+    >>> bool(abs(whole / cost.objective - 1) < 1e-12)
+    True
     """
     check_domain(network, decision)
     n, m = network, decision.association
@@ -233,7 +211,13 @@ def evaluate(network: Network, decision: Decision) -> Cost:
 
 
 def check_domain(network: Network, decision: Decision) -> None:
-    """Raise a `ScenarioError` for a decision of another network or outside the model's domain."""
+    """Refuse a decision of another network or outside the model's domain.
+
+    Raises
+    ------
+    ScenarioError
+        Naming the block, the first bad entry and what is allowed.
+    """
     if len(decision.association) != network.users:
         raise ScenarioError(
             "decision", "users", len(decision.association), f"{network.users}, as the network has"
@@ -255,7 +239,20 @@ def check_domain(network: Network, decision: Decision) -> None:
 
 
 def server_load(network: Network, association: IntArray, amount: Array | None = None) -> Array:
-    """Sum (M,) of an amount (N,) over each server's users; without one, their number."""
+    """Sum (M,) of an amount (N,) over each server's users; without one, their number.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ as server indices.
+    amount : array (N,), optional
+        What each user takes; 1 by default.
+
+    Returns
+    -------
+    array (M,)
+        Zero for a server without users.
+    """
     return np.bincount(association, weights=amount, minlength=network.servers).astype(np.float64)
 
 

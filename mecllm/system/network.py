@@ -116,6 +116,15 @@ class Network:
     ScenarioError
         For a wrong shape, a non-finite or a non-positive constant, or N < M where every server
         must be used.
+
+    Examples
+    --------
+    >>> from mecllm import Network, Scenario
+    >>> drawn = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> drawn.save("small.npz")
+    >>> network = Network.load("small.npz")
+    >>> network.gain.shape, bool((network.gain == drawn.gain).all())
+    ((4, 2), True)
     """
 
     formulation: Formulation
@@ -156,24 +165,18 @@ class Network:
                 _require_positive(key, getattr(self, key))
         if self.layers < 2:
             raise ScenarioError("network", "layers", self.layers, "at least 2, so that α has room")
-        if not (np.isfinite(self.strong_convexity) and self.strong_convexity >= 0):
-            raise ScenarioError(
-                "network", "strong_convexity", self.strong_convexity, "a finite number >= 0"
-            )
+        convexity = self.strong_convexity
+        if not (np.isfinite(convexity) and convexity >= 0):
+            raise ScenarioError("network", "strong_convexity", convexity, "a finite number >= 0")
         if self.users == 0 or self.servers == 0:
             raise ScenarioError("network", "(N, M)", (self.users, self.servers), "N >= 1, M >= 1")
         if np.any(self.power_min > self.power_max):
-            raise ScenarioError(
-                "network", "power_min", float(self.power_min.max()), "power_max at most"
-            )
+            least = float(self.power_min.max())
+            raise ScenarioError("network", "power_min", least, "power_max at most")
         if self.formulation.capacity == "equal" and self.users < self.servers:
-            raise ScenarioError(
-                "network",
-                "users",
-                self.users,
-                f"at least the {self.servers} servers: (9e) and (9g) are equalities, so a server "
-                "without users is infeasible",
-            )
+            allowed = f"at least the {self.servers} servers: (9e) and (9g) are equalities, so a "
+            allowed += "server without users is infeasible"
+            raise ScenarioError("network", "users", self.users, allowed)
 
     @property
     def users(self) -> int:
@@ -196,7 +199,18 @@ class Network:
         return np.argmax(self.gain, axis=1)
 
     def with_weights(self, energy: float, delay: float, stability: float) -> Network:
-        """Return the same network under other weights ω_e [1/J], ω_t [1/s], ω_s."""
+        """Return the same network under other weights ω_e [1/J], ω_t [1/s], ω_s.
+
+        Parameters
+        ----------
+        energy, delay, stability : float
+            ω_e [1/J], ω_t [1/s] and ω_s.
+
+        Returns
+        -------
+        Network
+            A copy that differs in nothing else.
+        """
         return replace(self, weights=Weights(energy, delay, stability))
 
     def save(self, path: str | Path) -> None:
@@ -256,16 +270,10 @@ PER_USER = (
 
 
 def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
-    per_server = (
-        "server_throughput",
-        "server_kappa",
-        "server_frequency_max",
-        "bandwidth_max",
-        "server_slots",
-    )
+    chips = ("server_throughput", "server_kappa", "server_frequency_max")
     return {
         **dict.fromkeys(PER_USER, (users,)),
-        **dict.fromkeys(per_server, (servers,)),
+        **dict.fromkeys((*chips, "bandwidth_max", "server_slots"), (servers,)),
         "gain": (users, servers),
         "user_position": (users, 2),
         "server_position": (servers, 2),

@@ -9,12 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array
 from mecllm.system.files import data_path
 
 Status = Literal["stated", "assumed", "inferred"]
-_LAWS = ("uniform", "integer", "hardware")
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,24 @@ class Law:
     devices: tuple[str, ...] = ()
 
     def sample(self, rng: np.random.Generator, size: int, device: Array) -> Array:
-        """Draw (size,) values; `device` (size,) in [0, 1) deals the chips, alike for all figures.
+        """Draw one value for each user or server.
 
         Reading the chip from a uniform number instead of drawing it keeps one user's chip the
         same whether 10 or 10,000 users are drawn.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Of this parameter alone.
+        size : int
+            N or M.
+        device : array (size,)
+            Uniform numbers in [0, 1) that deal the chips, alike for all figures of a chip.
+
+        Returns
+        -------
+        array (size,)
+            In the unit of the parameter's key.
         """
         if self.kind == "fixed":
             return np.full(size, self.values[0])
@@ -129,76 +141,21 @@ class Spec:
 
 
 def parameter(symbol: str, unit: str, meaning: str, **bounds: Any) -> Any:
-    """Dataclass field that carries its `Spec`."""
+    """Dataclass field that carries its `Spec`.
+
+    Parameters
+    ----------
+    symbol, unit, meaning : str
+        As in `Spec`.
+    **bounds
+        The other fields of `Spec`.
+
+    Returns
+    -------
+    dataclasses.Field
+        Typed as any value, so that the field may have the type of its values.
+    """
     return field(metadata={"spec": Spec(symbol, unit, meaning, **bounds)})
-
-
-def read_law(where: str, key: str, spec: Spec, value: object, law: object) -> Law:
-    """Check and read the value of a drawn parameter.
-
-    Raises
-    ------
-    ScenarioError
-        For an unknown law, an empty interval, a chip that the table does not hold or a value
-        outside the bounds.
-    """
-    if law is None:
-        if not spec.accepts(value):
-            hint = "; an interval needs law = 'uniform' or 'integer'"
-            hint = hint if isinstance(value, list) else ""
-            raise ScenarioError(where, key, value, spec.allowed + hint)
-        return Law("fixed", (float(value),))  # type: ignore[arg-type]
-    if law not in _LAWS:
-        raise ScenarioError(where, f"{key}.law", law, "one of " + ", ".join(map(repr, _LAWS)))
-    if not isinstance(value, list) or not value:
-        raise ScenarioError(where, key, value, f"a list, for law = {law!r}")
-    if law == "hardware":
-        chips = hardware()
-        unknown = [name for name in value if name not in chips]
-        if unknown:
-            raise ScenarioError(where, key, unknown[0], "one of " + ", ".join(sorted(chips)))
-        devices = tuple(map(str, value))
-        return Law(
-            "hardware", tuple(chips[name][key.partition("_")[2]] for name in devices), devices
-        )
-    if len(value) != 2 or not all(spec.accepts(end) for end in value) or value[0] > value[1]:
-        raise ScenarioError(where, key, value, f"[low, high], low <= high, each {spec.allowed}")
-    if law == "integer" and any(end != int(end) for end in value):
-        raise ScenarioError(where, key, value, "whole ends, for law = 'integer'")
-    return Law(str(law), (float(value[0]), float(value[1])))
-
-
-def read_provenance(where: str, key: str, entry: dict[str, Any]) -> Provenance:
-    """Check and read status, source and range of one entry of a scenario file.
-
-    Raises
-    ------
-    ScenarioError
-        For an unknown field, a status that is none, an empty source or an empty range.
-    """
-    for name in entry:
-        if name not in ("value", "law", "status", "source", "range"):
-            allowed = "value, law, status, source or range"
-            raise ScenarioError(where, f"{key}.{name}", entry[name], allowed)
-    status, source, interval = entry.get("status"), entry.get("source"), entry.get("range")
-    if status not in ("stated", "assumed", "inferred"):
-        raise ScenarioError(where, f"{key}.status", status, "stated, assumed or inferred")
-    if not isinstance(source, str) or not source.strip():
-        raise ScenarioError(where, f"{key}.source", source, "a text")
-    if interval is None:
-        return Provenance(status, source)
-    good = (
-        isinstance(interval, list)
-        and len(interval) == 2
-        and all(
-            isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
-            for end in interval
-        )
-        and interval[0] <= interval[1]
-    )
-    if not good:
-        raise ScenarioError(where, f"{key}.range", interval, "[low, high] with low <= high")
-    return Provenance(status, source, (float(interval[0]), float(interval[1])))
 
 
 def hardware() -> dict[str, dict[str, float]]:

@@ -14,11 +14,13 @@ import numpy as np
 from mecllm.errors import ScenarioError
 from mecllm.system import geometry
 from mecllm.system.arrays import Array
-from mecllm.system.files import data_path, read_toml
+from mecllm.system.equations import flops_per_layer
+from mecllm.system.files import data_path
 from mecllm.system.geometry import DistanceGain, path_gain
 from mecllm.system.network import Formulation, Network, Weights
 from mecllm.system.normalization import normalize_weights
-from mecllm.system.parameters import Law, Provenance, Spec, parameter, read_law, read_provenance
+from mecllm.system.parameters import Law, Provenance, Spec, parameter
+from mecllm.system.reading import FLAGS, read_law, read_scenario
 
 # With more pairs than this a gain that follows from the distance is computed on demand; any other
 # has to be stored, up to so many pairs (0.8 GB).
@@ -106,10 +108,27 @@ class Scenario:
     def load(cls, source: str | Path) -> Scenario:
         """Read a scenario by its name (`"paper"`, `"repaired"`) or from a TOML file.
 
+        Parameters
+        ----------
+        source : str or Path
+            A name, or a path that ends in `.toml`.
+
+        Returns
+        -------
+        Scenario
+            Every entry checked.
+
         Raises
         ------
         ScenarioError
             Naming the file, the key, the value and what is allowed.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario
+        >>> scenario = Scenario.load("paper")
+        >>> scenario.users, scenario.servers, scenario.layers
+        (50, 10, 32)
         """
         path = Path(source)
         if path.suffix != ".toml":
@@ -119,20 +138,39 @@ class Scenario:
                 raise ScenarioError(
                     "scenario", "name", str(source), f"{', '.join(names)} or a .toml file"
                 )
-        return _from_table(path, read_toml(path))
+        return cls(**read_scenario(path, cls.specs()))
 
     def replace(self, **changes: Any) -> Scenario:
         """Return a copy with other values: a number, a (low, high) pair or a `Law`; a flag.
 
         Keys of `Formulation` are accepted too.
 
+        Parameters
+        ----------
+        **changes
+            New values by key.
+
+        Returns
+        -------
+        Scenario
+            Checked like the first.
+
         Raises
         ------
         ScenarioError
             As `load` does.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario
+        >>> small = Scenario.load("paper").replace(users=4, servers=2, tokens=(256, 512))
+        >>> small.users, str(small.tokens), small.formulation.capacity
+        (4, '[256, 512]', 'equal')
+        >>> small.replace(capacity="at_most").formulation.capacity
+        'at_most'
         """
         specs = self.specs()
-        flags = {key: changes.pop(key) for key in _FLAGS if key in changes}
+        flags = {key: changes.pop(key) for key in FLAGS if key in changes}
         for key, value in changes.items():
             if key not in specs:
                 raise ScenarioError("replace", key, value, "one of " + ", ".join(specs))
@@ -168,6 +206,23 @@ class Scenario:
 
         Each parameter has its own stream of random numbers, so that scenarios which differ in one
         of them (or in N or M) share everything else: the draws are paired.
+
+        Parameters
+        ----------
+        seed : int
+            Of all random numbers; the same seed gives the same network.
+
+        Returns
+        -------
+        Network
+            Of N = `users` and M = `servers`, in SI units.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario
+        >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+        >>> network.gain.shape, network.power_max.shape, network.bandwidth_max.shape
+        ((4, 2), (4,), (2,))
         """
 
         def stream(key: str) -> np.random.Generator:
@@ -237,63 +292,6 @@ class Scenario:
         if self.shadowing_dB:
             gain = gain * 10 ** (self.shadowing_dB * rng.standard_normal(gain.shape) / 10)
         return gain
-
-
-def flops_per_layer(tokens: Array, batch_size: float, hidden_size: float) -> Array:
-    """ψ(d) = 72 B d h² + 12 B d² h [FLOP], one transformer layer and one batch (Section 3).
-
-    The paper calls it "FLOPs per token"; chapter 2 shows that it is per layer and batch.
-    """
-    return 72 * batch_size * tokens * hidden_size**2 + 12 * batch_size * tokens**2 * hidden_size
-
-
-_FLAGS = tuple(f.name for f in fields(Formulation))
-_OPTIONAL = {"user_sites": "", "server_sites": ""}
-
-
-def _from_table(path: Path, table: dict[str, Any]) -> Scenario:
-    specs, where = Scenario.specs(), path.name
-    known = {"name", "summary", "formulation", *specs}
-    for key in table:
-        if key not in known:
-            raise ScenarioError(where, key, table[key], "one of " + ", ".join(sorted(known)))
-    for key in ("name", "summary"):
-        if not isinstance(table.get(key), str):
-            raise ScenarioError(where, key, table.get(key, "(missing)"), "a text")
-    flags = table.get("formulation")
-    if not isinstance(flags, dict) or sorted(flags) != sorted(_FLAGS):
-        raise ScenarioError(where, "formulation", flags, f"a table with {', '.join(_FLAGS)}")
-    try:
-        formulation = Formulation(**flags)
-    except ScenarioError as error:
-        key = f"formulation.{error.key}"
-        raise ScenarioError(where, key, error.value, error.allowed) from error
-    values: dict[str, Any] = {}
-    provenance: dict[str, Provenance] = {}
-    sites = isinstance(table.get("shape"), dict) and table["shape"].get("value") == "sites"
-    for key, spec in specs.items():
-        if key in _OPTIONAL and key not in table and not sites:
-            values[key] = _OPTIONAL[key]
-            continue
-        entry = table.get(key, "(missing)")
-        if not isinstance(entry, dict) or "value" not in entry:
-            raise ScenarioError(where, key, entry, "a table with value, status and source")
-        provenance[key] = read_provenance(where, key, entry)
-        value, law = entry["value"], entry.get("law")
-        if spec.drawn:
-            values[key] = read_law(where, key, spec, value, law)
-        elif law is not None or not spec.accepts(value):
-            raise ScenarioError(where, key, value, spec.allowed)
-        else:
-            values[key] = value if spec.whole or isinstance(value, str) else float(value)
-    return Scenario(
-        name=table["name"],
-        summary=table["summary"],
-        formulation=formulation,
-        provenance=provenance,
-        file=str(path),
-        **values,
-    )
 
 
 # Literal: formulas and hardware as printed. Repaired: every repair, real hardware.

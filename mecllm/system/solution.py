@@ -84,7 +84,15 @@ class Solution:
 
 
 def save_decision(decision: Decision, path: str | Path) -> None:
-    """Write a decision as JSON; every digit survives."""
+    """Write a decision as JSON; every digit survives.
+
+    Parameters
+    ----------
+    decision : Decision
+        What is written.
+    path : str or Path
+        Where to.
+    """
     text = json.dumps({key: value.tolist() for key, value in asdict(decision).items()})
     write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 

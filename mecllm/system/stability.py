@@ -32,6 +32,11 @@ def paper_bound(lipschitz: ArrayLike, samples: ArrayLike, share: ArrayLike) -> A
     share : float or array
         Tuned share α/Υ in [0, 1]; at 1 the bound is infinite.
 
+    Returns
+    -------
+    array
+        [units of the loss], in the shape to which the arguments broadcast.
+
     Raises
     ------
     ScenarioError
@@ -45,8 +50,24 @@ def sharp_bound(
 ) -> Array:
     """Bound L²/(k(1-share+μ/2)), twice sharper than (10) and finite at share 1 when μ > 0.
 
-    Parameters are those of `paper_bound`, with the strong convexity μ >= 0 of the loss. Proof:
-    chapter 4 of the book, from strong convexity at both minimisers.
+    Proof: chapter 4 of the book, from strong convexity at both minimisers.
+
+    Parameters
+    ----------
+    lipschitz, samples, share : float or array
+        As in `paper_bound`.
+    strong_convexity : float or array
+        μ >= 0 of the loss.
+
+    Returns
+    -------
+    array
+        [units of the loss], in the shape to which the arguments broadcast.
+
+    Raises
+    ------
+    ScenarioError
+        If an argument is not finite or out of range.
     """
     mu = np.asarray(strong_convexity, dtype=np.float64)
     require((mu >= 0) & np.isfinite(mu), "strong_convexity", strong_convexity, "a number >= 0")

@@ -12,7 +12,7 @@ from sympy import Expr, Symbol
 
 from mecllm.paper import surrogate_k as run
 from mecllm.paper.surrogate_k import Auxiliary
-from mecllm.system import model
+from mecllm.system import equations, model
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.model import Decision
 from mecllm.system.network import Network
@@ -171,7 +171,7 @@ def _run_values(network: Network, decision: Decision) -> dict[str, Array]:
     m = decision.association
     elsewhere = run.auxiliary(network, model.reference_decision(network, m))
     best = run.auxiliary(network, decision)
-    rate = model.transmission_rate(
+    rate = equations.transmission_rate(
         decision.bandwidth, decision.power, network.link_gain(m), network.noise_density
     )
     values = {

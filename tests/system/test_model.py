@@ -9,19 +9,22 @@ import pytest
 
 from mecllm.errors import ScenarioError
 from mecllm.system.constraints import feasibility
-from mecllm.system.model import (
+from mecllm.system.equations import (
     computation_delay,
     computation_energy,
+    flops_per_layer,
+    transmission_rate,
+)
+from mecllm.system.model import (
     edge_layer_cost,
     evaluate,
     local_layer_cost,
     reference_decision,
     stability_bound,
     stability_terms,
-    transmission_rate,
 )
 from mecllm.system.normalization import normalize_weights
-from mecllm.system.scenario import Scenario, flops_per_layer
+from mecllm.system.scenario import Scenario
 from tests.examples import LITERAL, REPAIRED, pencil_decision, pencil_network
 
 # The numbers of this file were worked out with a pencil from the printed formulas, user by user.

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from mecllm.errors import ScenarioError
+from mecllm.system.equations import flops_per_layer
 from mecllm.system.files import data_path
 from mecllm.system.network import Network
 from mecllm.system.parameters import Law, hardware
-from mecllm.system.scenario import Scenario, flops_per_layer
+from mecllm.system.scenario import Scenario
 
 PAPER = data_path("scenarios", "paper.toml").read_text(encoding="utf-8")
 TRACKS = ("paper", "repaired")
