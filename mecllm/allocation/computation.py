@@ -18,6 +18,7 @@ import numpy as np
 
 from mecllm.allocation.groups import Groups, Mask
 from mecllm.system.arrays import Array, IntArray
+from mecllm.system.constraints import LEAST_CLOCK
 from mecllm.system.equations import computation_delay, computation_energy, layer_cost_slopes
 from mecllm.system.model import local_layer_cost, stability_terms
 from mecllm.system.network import Network
@@ -25,9 +26,6 @@ from mecllm.system.network import Network
 _MAX_STEPS = 60
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14.
 _LAST_MISS = 1e-7
-# Without a price of time a slower clock is always better and no slowest one exists. The solvers
-# stop at this share of the maximum, where a layer costs 1e-12 of what it costs at the maximum.
-LEAST_CLOCK = 1e-6
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mecllm.allocation.computation import LEAST_CLOCK, Work, share_clock
+from mecllm.allocation.computation import Work, share_clock
 from mecllm.allocation.enumeration import priced_layers, unpriced_layers
 from mecllm.allocation.groups import Groups, Mask
 from mecllm.allocation.search import Split, improved
 from mecllm.system.arrays import Array, IntArray
+from mecllm.system.constraints import LEAST_CLOCK
 
 # Prices tried in a search for the best; ten or so are needed, and any price gives a valid bound.
 _MAX_STEPS = 60

@@ -12,6 +12,7 @@ from mecllm.certified.dual import lower_bound
 from mecllm.certified.headcount import refined_bound
 from mecllm.certified.pairs import Prices
 from mecllm.certified.prices import dual_prices
+from mecllm.errors import SolverError
 from mecllm.system.arrays import Array
 from mecllm.system.constraints import Violation, feasibility
 from mecllm.system.model import Decision, evaluate
@@ -115,6 +116,8 @@ def verify(
     ------
     ScenarioError
         For a decision of another network or with a number outside the model's domain, NaN included.
+    SolverError
+        When the bound exceeds the objective of a feasible decision, which would be a fault of ours.
 
     Examples
     --------
@@ -137,6 +140,11 @@ def verify(
     dual = bound = lower_bound(network, prices)
     if sharp:
         bound = max(dual, refined_bound(network, prices, decision.association))
+    if not violations and bound > value + _OBJECTIVE_TOLERANCE * abs(value):
+        raise SolverError(
+            f"the lower bound {bound:.9g} exceeds the objective {value:.9g} of a feasible decision,"
+            " which is a fault of the bound"
+        )
     return Certificate(
         objective=value,
         claimed=objective,

@@ -14,11 +14,11 @@ from collections.abc import Callable
 import numpy as np
 
 from mecllm.allocation import Groups, user_frequency
-from mecllm.allocation.computation import LEAST_CLOCK
 from mecllm.allocation.logarithm import rate_slope
 from mecllm.errors import SolverError
 from mecllm.paper.surrogate_k import Multipliers
 from mecllm.system.arrays import Array
+from mecllm.system.constraints import LEAST_CLOCK
 from mecllm.system.equations import layer_cost_slopes, transmission_rate
 from mecllm.system.model import Decision, edge_layer_cost, local_layer_cost, stability_terms
 from mecllm.system.network import Network

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, fields
 from html import escape
 from pathlib import Path
 
-from mecllm.allocation.computation import LEAST_CLOCK
 from mecllm.pictures.javascript import SYMBOLS, functions, user_expressions
 from mecllm.pictures.paper import COMPONENTS
 from mecllm.pictures.style import PALETTE, SERIES
 from mecllm.pictures.typical import HERE, Setting, typical_network
+from mecllm.system.constraints import LEAST_CLOCK
 from mecllm.system.model import reference_decision
 from mecllm.system.network import Network
 from mecllm.system.scenario import TRACKS

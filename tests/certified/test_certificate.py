@@ -13,10 +13,13 @@ from mecllm.certified.dual import lower_bound
 from mecllm.certified.headcount import refined_bound
 from mecllm.certified.pairs import PairCosts, Prices
 from mecllm.certified.prices import dual_prices
+from mecllm.certified.pricing import priced
 from mecllm.certified.screening import near
-from mecllm.errors import ScenarioError
+from mecllm.errors import ScenarioError, SolverError
 from mecllm.methods import solve
-from mecllm.system.model import reference_decision
+from mecllm.system.constraints import LEAST_CLOCK
+from mecllm.system.model import evaluate, reference_decision
+from mecllm.system.network import Weights
 from mecllm.system.scenario import Scenario
 from tests.examples import LITERAL, MIXED, REPAIRED, networks, small
 
@@ -144,3 +147,35 @@ def test_an_infinite_objective_is_no_nan():
     assert certificate.honest
     assert not certificate.accepted
     assert certificate.gap == np.inf
+
+
+def test_without_a_price_of_time_no_feasible_decision_is_below_the_bound():
+    """Slower clocks are always better then; the least one is part of the model."""
+    network = replace(
+        Scenario.load("repaired").replace(users=3, servers=2, layers=4).draw(0),
+        payload=np.ones(3),
+        weights=Weights(1.0, 0.0, 0.0),
+    )
+    good = priced(network).allocation.decision
+    assert verify(network, good).gap >= 0
+    for key, share, equation in (
+        ("user_frequency", LEAST_CLOCK / 10, "9f"),
+        ("server_frequency", LEAST_CLOCK**2 / 10, "9g"),
+    ):
+        most = getattr(network, f"{key}_max")
+        most = most if key.startswith("user") else most[good.association]
+        slower = replace(good, **{key: share * most})
+        assert equation in {v.equation for v in verify(network, slower).violations}
+        at_the_least = replace(good, **{key: 10 * share * most})
+        assert verify(network, at_the_least).gap >= 0
+
+
+def test_a_bound_above_a_feasible_decision_is_an_error_and_no_number(monkeypatch):
+    network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    decision = priced(network).allocation.decision
+    objective = evaluate(network, decision).objective
+    monkeypatch.setattr(
+        "mecllm.certified.certificate.lower_bound", lambda *_: objective * (1 + 1e-6)
+    )
+    with pytest.raises(SolverError, match="exceeds the objective"):
+        verify(network, decision)
