@@ -134,7 +134,7 @@ class Work:
         Returns
         -------
         array
-            f [Hz], at least `LEAST_CLOCK`² of the server's.
+            f [Hz], at least the square of `LEAST_CLOCK` times the server's.
         """
         cycles = remaining * self.flops
         with np.errstate(divide="ignore", over="ignore"):
