@@ -14,7 +14,7 @@ from tests.built.site import HTML
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Every page of the book, and one of each kind that Sphinx adds.
 NAMES = [*pages(), "genindex", "search", "prf-prf", "py-modindex", "_modules/index"]
-NAMES += ["_modules/mecllm/model"]
+NAMES += ["_modules/mecllm/system/model"]
 
 # All that can be opened is open. Each colour of highlighted code is looked at once a page; the
 # other thousand words are joined to their line.
