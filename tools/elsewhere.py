@@ -26,8 +26,8 @@ MAKE = (
     "MPLCONFIGDIR",
 )
 HOOK = ROOT / "tests" / "elsewhere"
-# Folders of tests that compute; the others (files, pages, commands) do not depend on the processor.
-NUMERIC = ("system", "allocation", "paper", "certified", "theory", "study")
+# Tests that compute; the others (files, draws, pages, commands) do not depend on the processor.
+NUMERIC = ("system/test_model.py", "allocation", "paper", "certified", "theory", "study")
 EACH = ("hash", "blas", "numpy", "libm", "moved")
 # Two runs see it all: one an older processor, one other inputs and no limits.
 TOGETHER = {"older": ("hash", "blas", "numpy", "libm"), "moved": ("moved", "threads", "backend")}

@@ -120,13 +120,15 @@ def _track(track: str) -> dict[str, object]:
     values = arguments(network, reference_decision(network, HERE))
     weights = [SYMBOLS[name] for name in ("delay", "energy", "stability")]
     return {
-        # Ten digits: the last ones differ between machines, and no slider shows as many.
-        "values": {
-            str(s): float(f"{v.item():.10g}") for s, v in values.items() if s not in weights
-        },
-        "power_min": float(network.power_min[0]),
+        "values": {str(s): _ten_digits(v.item()) for s, v in values.items() if s not in weights},
+        "power_min": _ten_digits(network.power_min[0]),
         "equal": network.formulation.capacity == "equal",
     }
+
+
+def _ten_digits(value: float) -> float:
+    """Round a number: its last digits differ between machines, and no slider shows as many."""
+    return float(f"{value:.10g}")
 
 
 def _places(setting: Setting) -> dict[str, str | int]:
