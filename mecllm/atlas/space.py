@@ -13,8 +13,9 @@ import numpy as np
 
 from mecllm.atlas.rows import STAND_INS, Task
 from mecllm.errors import ScenarioError
+from mecllm.study.fingerprint import fingerprint
 from mecllm.system.arrays import Array
-from mecllm.system.files import data_path, fingerprint, read_toml
+from mecllm.system.files import data_path, read_toml
 from mecllm.system.parameters import Law
 from mecllm.system.scenario import Scenario
 

@@ -14,10 +14,11 @@ import pandas as pd
 
 from mecllm.errors import ScenarioError
 from mecllm.study import figures
+from mecllm.study.fingerprint import fingerprint
 from mecllm.study.jobs import completed
 from mecllm.study.records import Record, tidy
 from mecllm.study.store import Store
-from mecllm.system.files import data_path, fingerprint, write_whole
+from mecllm.system.files import data_path, write_whole
 from mecllm.system.scenario import TRACKS, Scenario
 
 Study = Callable[[Scenario, int], list[Record]]
