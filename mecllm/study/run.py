@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pandas as pd
@@ -72,8 +71,10 @@ def run(
     scenario = scenario or Scenario.load(TRACKS[track])
     head = (figure, track, repr(scenario))
     wanted = list(dict.fromkeys(seeds))
-    with _kept(part, study, head) as store:
-        finished = {key.seed: json.loads(rows.rows) for key, rows in store.rows()}
+    finished: dict[int, list[_Row]] = {}
+    with nullcontext() if part is None else _kept(part, study, head) as store:
+        if store is not None:
+            finished = {key.seed: json.loads(rows.rows) for key, rows in store.rows()}
         todo = [seed for seed in wanted if seed not in finished]
         for _ in range(len(wanted) - len(todo)):
             done()
@@ -81,7 +82,8 @@ def run(
         jobs = completed(_one, todo, lambda seed: (study, scenario, seed), several)
         for seed, rows in jobs:
             finished[seed] = rows
-            store.add(_Seed(seed), _Rows(json.dumps(rows)))
+            if store is not None:
+                store.add(_Seed(seed), _Rows(json.dumps(rows)))
             done()
     return tidy(
         [
@@ -108,16 +110,12 @@ def _one(study: Study, scenario: Scenario, seed: int) -> list[_Row]:
     return [tuple(record) for record in study(scenario, seed)]
 
 
-@contextmanager
-def _kept(part: Path | None, study: Study, head: tuple[str, ...]) -> Iterator[Store[_Seed, _Rows]]:
-    """Open the file of finished seeds, for this run alone where no other is named."""
+def _kept(part: Path, study: Study, head: tuple[str, ...]) -> Store[_Seed, _Rows]:
+    """Open the file of finished seeds."""
     function = study.func if isinstance(study, partial) else study
     data = (*data_path("scenarios").glob("*.toml"), data_path("hardware.csv"))
     identity = {"run": head, "code": fingerprint(function.__module__, data)}
-    with TemporaryDirectory() as folder:
-        path = part or Path(folder) / "seeds"
-        with Store(path, json.dumps(identity), _Seed, _Rows) as store:
-            yield store
+    return Store(part, json.dumps(identity), _Seed, _Rows)
 
 
 # Section 5 does not say how many networks it averages over.
