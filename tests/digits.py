@@ -29,8 +29,7 @@ COLOUR_STEP, PIXEL_SHARE = 32, 4e-4
 
 def unit(number: str) -> Decimal:
     """Return one unit of the last printed digit: 0.01 for 3.14, 1e-7 for 2.5e-6."""
-    exponent = Decimal(number.replace(",", "").replace("−", "-")).as_tuple().exponent
-    return Decimal(1).scaleb(int(exponent))
+    return Decimal(1).scaleb(int(value(number).as_tuple().exponent))
 
 
 def value(number: str) -> Decimal:

@@ -1,6 +1,6 @@
 """Run chapters and numeric tests as other machines would see them.
 
-Each machine of `MACHINES` is a set of environment variables for the test run and its kernels. What
+Each machine is a set of environment variables for the test run and its kernels (`variables`). What
 this machine lacks (glibc, say) is told and left out.
 """
 
@@ -75,7 +75,8 @@ def run(name: str, parts: tuple[str, ...], arguments: list[str]) -> int:
             environment |= found
     start = time.monotonic()
     what = arguments or [str(BOOK), *(str(ROOT / "tests" / folder) for folder in NUMERIC)]
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval"]
+    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # as `make test` does
+    command = [sys.executable, "-m", "pytest", "-q", *spread, "--nbval"]
     code = subprocess.run([*command, *what], env=environment, cwd=ROOT, check=False).returncode
     print(f"{name} ({', '.join(parts)}): {time.monotonic() - start:.0f} s", flush=True)
     return code
