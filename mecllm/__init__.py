@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mecllm.system.scenario": "Scenario TRACKS",
         "mecllm.system.network": "Network PER_USER",
-        "mecllm.methods": "solve METHODS",
+        "mecllm.methods": "solve Choices METHODS",
         "mecllm.system.model": (
             "Decision evaluate edge_layer_cost local_layer_cost reference_decision server_load "
             "stability_bound stability_terms"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mecllm.errors import ScenarioError
-from mecllm.methods import METHODS, solve
+from mecllm.methods import METHODS, Choices, solve
 from mecllm.system.constraints import feasibility
 from mecllm.system.model import Decision, evaluate
 from mecllm.system.scenario import Scenario
@@ -79,6 +79,52 @@ def test_given_association_is_kept() -> None:
 def test_an_impossible_association_is_refused(association) -> None:
     with pytest.raises(ScenarioError):
         solve(network("repaired"), "edge_only", association=np.array(association))
+
+
+BASELINES = ("alternating", "alpha_only", "resource_only", "edge_only", "edge_one")
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("method", BASELINES)
+def test_on_equal_terms_a_baseline_keeps_its_restriction_and_gains_the_chi_step(
+    track, method
+) -> None:
+    net = network(track, users=20, servers=4)
+    plain, tuned = solve(net, method, 3), solve(net, method, 3, chi_step=True)
+    assert tuned.objective <= plain.objective
+    assert tuned.method == method
+    assert len(tuned.decision.association) == net.users
+    # The restriction: what the method itself would do at the association that it ended with.
+    again = solve(net, method, 3, tuned.decision.association)
+    assert again.objective == tuned.objective
+    if method in ("edge_only", "edge_one"):
+        assert np.all(tuned.decision.local_layers == (method == "edge_one"))
+
+
+def test_equal_terms_matter() -> None:
+    gains = [
+        solve(net, "alternating", chi_step=True).objective / solve(net, "alternating").objective
+        for net in (network("repaired", 30, 5, seed) for seed in range(4))
+    ]
+    assert min(gains) < 0.98
+
+
+def test_choices_change_what_they_say_and_nothing_else() -> None:
+    net = network("repaired", 20, 4)
+    for choices, changed in (
+        (Choices(stopped=True), {"proposed", "greedy", "random"}),
+        (Choices(share_min=0.5), {"alpha_only"}),
+        (Choices(layers_max=16), {"resource_only"}),
+    ):
+        differ = {
+            method
+            for method in METHODS
+            if solve(net, method, 1).objective != solve(net, method, 1, choices=choices).objective
+        }
+        assert differ <= changed | {"alternating"}
+        assert differ & changed
+    shuffled = solve(net, "greedy", 1, choices=Choices(shuffled=True))
+    assert np.any(shuffled.decision.association != solve(net, "greedy", 1).decision.association)
 
 
 def test_unknown_method_is_refused() -> None:

@@ -1,6 +1,6 @@
 """Tables that no one types: verdicts, dependencies and times, read when the book is rendered.
 
-`{verdicts}`   counts of the claims ledger, a row for each group of claims
+`{verdicts}`   counts of the claims ledger, a row for each group of claims and each track
 `{packages}`   an extra of pyproject.toml, "package" or "others": versions, licences and reasons
 `{times}`      how long each chapter takes, from `_data/times.csv`; with "commands", how long
                `make book` and `make test` take, from `_data/commands.csv`
@@ -41,21 +41,22 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]], align: str) -> 
 
 
 def verdicts() -> str:
-    """Count the verdicts of each group of claims."""
+    """Count the verdicts of each group of claims, on each track where it has two."""
     from mecllm.study.ledgers import GROUPS, VERDICTS, verdict_counts
+    from mecllm.system.scenario import TRACKS
 
-    given = [verdict for verdict in VERDICTS if verdict_counts()[verdict]]
+    def row(name: str, track: str, counts: dict[str, int]) -> list[object]:
+        return [name, track, *(n or "–" for n in counts.values()), sum(counts.values())]
 
-    def row(name: str, prefix: str) -> list[object]:
-        numbers = verdict_counts(prefix)
-        return [name, *(numbers[verdict] or "–" for verdict in given), sum(numbers.values())]
-
-    groups = {
-        f"{{doc}}`{name} <{DECIDED_IN[name]}>`" if name in DECIDED_IN else name: prefix
-        for name, prefix in GROUPS.items()
-    }
-    rows = [row(*group) for group in groups.items()] + [row("**all claims**", "")]
-    return table(["claims on", *given, "all"], rows, "l" + "r" * (len(given) + 1))
+    rows = []
+    for name, prefix in GROUPS.items():
+        linked = f"{{doc}}`{name} <{DECIDED_IN[name]}>`" if name in DECIDED_IN else name
+        counts = {track: verdict_counts(track, prefix) for track in TRACKS}
+        if counts["literal"] == counts["repaired"]:
+            counts = {"both": counts["literal"]}
+        rows += [row(linked, track, numbers) for track, numbers in counts.items()]
+    rows += [row("**all claims**", track, verdict_counts(track)) for track in TRACKS]
+    return table(["claims on", "track", *VERDICTS, "all"], rows, "ll" + "r" * (len(VERDICTS) + 1))
 
 
 def pins(lock: str) -> dict[str, str]:

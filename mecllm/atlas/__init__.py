@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "mecllm.atlas.space": "Sweep Interval",
-        "mecllm.atlas.rows": "STAND_INS Task Outcome measure",
+        "mecllm.atlas.rows": "RUNS Task Outcome measure",
         "mecllm.atlas.engine": "run export Summary",
         "mecllm.atlas.results": "Results STATEMENTS shares",
         "mecllm.atlas.indices": "ranks sobol_indices",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -108,6 +109,19 @@ def _margin(scenario: Scenario, values: dict[str, float], seed: int, claim: str)
     return float(margin(claim, get).iloc[0])
 
 
+def _homewards(unit: Array, home: Array, turned: Callable[[Array], bool]) -> Array:
+    """Take coordinates back to home, the least changed first, until each that is left is needed."""
+    while True:
+        for i in sorted(np.flatnonzero(unit != home), key=lambda i: abs(unit[i] - home[i])):
+            trial = unit.copy()
+            trial[i] = home[i]
+            if turned(trial):
+                unit = trial
+                break
+        else:
+            return unit
+
+
 def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(3)) -> Flip | None:
     """Smallest change of the scenario that turns a claim's verdict, starting from the atlas.
 
@@ -159,10 +173,7 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
             break
     else:
         return None
-    for i in sorted(place, key=lambda i: abs(unit[i] - home[i])):
-        trial = unit.copy()
-        trial[i] = home[i]
-        unit = trial if turned(trial) else unit
+    unit = _homewards(unit, home, turned)
     near_end, far_end = 0.0, 1.0
     for _ in range(8):
         middle = (near_end + far_end) / 2
@@ -170,7 +181,8 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
             far_end = middle
         else:
             near_end = middle
-    unit = home + far_end * (unit - home)
+    # Nearer to home, what was needed may have become superfluous.
+    unit = _homewards(home + far_end * (unit - home), home, turned)
     start, end = sweep.values(track, home), sweep.values(track, unit)
     moved = {key: (start[key], end[key]) for key in keys if start[key] != end[key]}
     return Flip(claim, track, before, _margin_at(sweep, track, unit, claim, seeds), moved)

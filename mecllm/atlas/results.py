@@ -10,19 +10,13 @@ import pandas as pd
 from mecllm.atlas.rows import Outcome, Task
 from mecllm.atlas.space import Sweep
 from mecllm.study import claims
-from mecllm.study.claims import COMPARISONS, SUMMARIES, Get
+from mecllm.study.claims import COMPARISONS, EQUAL_TERMS, SUMMARIES, Get
 from mecllm.study.statistics import TIE_BAND
 
-# What stands for a method of a figure: Figures 2 and 3 are taken at the association of `joint`; in
-# Figure 5 `assigned` is the proposed method and `joint`, whose association is greedy, the baseline.
-# Weights are 1 throughout, so that only the first half of B10 is decided, and no shape of a curve.
-_STANDS_FOR = {
-    "2": {"proposed": "joint"},
-    "3": {"proposed": "joint"},
-    "5": {"proposed": "assigned", "greedy": "joint"},
-}
 _METRICS = {"largest_load": "load"}
-STATEMENTS = {claim.id: claim.text for claim in COMPARISONS.values()} | {
+# The claims that are decided at a point, with its weights: all comparisons but that of Figure 4.
+_AT_A_POINT = {name: claim for name, claim in COMPARISONS.items() if claim.figure != "4"}
+STATEMENTS = {claim.id: claim.text for claim in _AT_A_POINT.values()} | {
     name: text for name, (text, _) in SUMMARIES.items()
 }
 
@@ -51,7 +45,7 @@ class Results:
     failed: int
 
     @classmethod
-    def load(cls, sweep: Sweep, path: str | Path) -> Results:
+    def load(cls, sweep: Sweep, path: str | Path, equal: bool = False) -> Results:
         """Read what `export` wrote.
 
         Parameters
@@ -59,6 +53,8 @@ class Results:
         sweep : Sweep
         path : str or Path
             CSV file, compressed or not.
+        equal : bool
+            Take the margins against the baselines that have the χ-step as well.
 
         Returns
         -------
@@ -72,7 +68,7 @@ class Results:
         metrics = [name for name in Outcome._fields if name != "error"]
         values = table.pivot_table(index=key, columns="method", values=metrics, aggfunc="first")
         constants = table.loc[~table.index.duplicated(), list(sweep.keys)].loc[values.index]
-        found = {c: margin(c, lambda metric, m: values[metric, m]) for c in STATEMENTS}
+        found = {c: margin(c, lambda metric, m: values[metric, m], equal) for c in STATEMENTS}
         return cls(sweep, constants, values, pd.DataFrame(found), int(frame["error"].notna().sum()))
 
     def on(self, track: str) -> Results:
@@ -82,7 +78,7 @@ class Results:
         return Results(self.sweep, *parts, self.failed)
 
 
-def margin(claim: str, get: Get) -> pd.Series:
+def margin(claim: str, get: Get, equal: bool = False) -> pd.Series:
     """Margin of one claim at points of the atlas; of a summary, the least of its parts.
 
     Parameters
@@ -91,6 +87,8 @@ def margin(claim: str, get: Get) -> pd.Series:
         One of `STATEMENTS`.
     get : callable
         (metric, method) → values, by the names of the rows.
+    equal : bool
+        As `Results.load` takes it.
 
     Returns
     -------
@@ -98,15 +96,14 @@ def margin(claim: str, get: Get) -> pd.Series:
         Positive where the claim holds, relative to what it is about.
     """
     if claim in SUMMARIES:
-        parts = [margin(part, get) for part in SUMMARIES[claim][1]]
+        parts = [margin(part, get, equal) for part in SUMMARIES[claim][1]]
         return pd.concat(parts, axis=1).min(axis=1)
-    comparison = COMPARISONS[claim]
-    stands = _STANDS_FOR[comparison.figure]
 
     def look_up(metric: str, method: str) -> pd.Series:
-        return get(_METRICS.get(metric, metric), stands.get(method, method))
+        name = EQUAL_TERMS.get(method, method) if equal else method
+        return get(_METRICS.get(metric, metric), name)
 
-    return claims.margin(comparison, look_up)
+    return claims.margin(COMPARISONS[claim], look_up)
 
 
 def shares(results: Results) -> pd.DataFrame:

@@ -1,9 +1,7 @@
 """One row of a sweep: a point, a track, a network and a method, and what the method reaches.
 
-A sweep runs hundreds of thousands of methods, so each stands for its namesake in Section 5 with
-exact resources (milliseconds) in place of the iterated convex programs (seconds). `joint` stands
-for the proposed method at a given association: it solves the problem whose stationary points the
-paper's iteration finds. `assigned` adds one association step.
+The methods are those of the figures, in both arrangements: as the paper describes the baselines,
+and with the χ-step of the proposed method (`_chi`).
 """
 
 from __future__ import annotations
@@ -13,10 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mecllm.allocation import Uplink, Work, allocate
-from mecllm.methods import solve
+from mecllm.methods import METHODS, solve
+from mecllm.study.claims import EQUAL_TERMS
 from mecllm.system.arrays import Array, IntArray
-from mecllm.system.association import greedy, random_association
 from mecllm.system.model import Decision, evaluate, server_load
 from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
@@ -87,7 +84,7 @@ def measure(scenario: Scenario, values: Mapping[str, Any], seed: int, method: st
     seed : int
         Of the network and of the method's own random choices.
     method : str
-        One of `STAND_INS`.
+        One of `RUNS`.
 
     Returns
     -------
@@ -106,7 +103,7 @@ def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
     seed : int
         Of the method's own random choices.
     method : str
-        One of `STAND_INS`.
+        One of `RUNS`.
 
     Returns
     -------
@@ -116,7 +113,7 @@ def measure_on(draw: Callable[[], Network], seed: int, method: str) -> Outcome:
         # Rows must not depend on how a process treats warnings; what is not a number shows below.
         with np.errstate(all="ignore"):
             network = draw()
-            outcome = _outcome(network, STAND_INS[method](network, seed))
+            outcome = _outcome(network, RUNS[method](network, seed))
     # Whatever goes wrong at a point belongs into its row: the other points do not depend on it.
     except Exception as error:
         return Outcome(error=f"{type(error).__name__}: {error}")
@@ -151,65 +148,22 @@ def _regime_ratio(network: Network, association: IntArray) -> Array:
     return np.cbrt(kappa) * network.user_throughput / network.server_throughput[association]
 
 
-def _assignment(network: Network) -> IntArray:
-    """Associate at least total cost when every server offers equal shares: P5 with declared offers.
-
-    Each server has ⌊N/M⌋ places, the fastest ones one more, until there are N; a place offers
-    an average share of bandwidth and clock at the pair's own best α and power. The relaxation of
-    this assignment is integral, so one assignment solves it exactly and no penalty is needed.
-    """
-    from scipy.optimize import linear_sum_assignment  # imported late: it takes most of a second
-
-    each, more = divmod(network.users, network.servers)
-    speed = network.server_throughput * network.server_frequency_max
-    places = np.full(network.servers, each)
-    places[np.argsort(-speed, kind="stable")[:more]] += 1
-    rows, servers = np.arange(network.users)[:, None], np.arange(network.servers)[None, :]
-    share = min(1.0, network.servers / network.users)
-    uplink, work = Uplink.of(network, rows, servers), Work.of(network, rows, servers)
-    bandwidth = np.broadcast_to(network.bandwidth_max * share, (network.users, network.servers))
-    upload = uplink.cost(bandwidth, uplink.best_power(bandwidth))
-    layers = np.arange(1, network.layers)[:, None, None]
-    clock = np.broadcast_to(network.server_frequency_max * share, bandwidth.shape)
-    if network.formulation.capacity == "at_most" and work.energy > 0:
-        clock = np.minimum(clock, work.free_clock())
-    cost = upload + work.cost(layers, clock).min(axis=0)
-    place = np.repeat(np.arange(network.servers), places)
-    user, chosen = linear_sum_assignment(cost[:, place])
-    association = np.empty(network.users, dtype=np.int64)
-    association[user] = place[chosen]
-    return association
+def _with_proposed(network: Network, seed: int) -> Decision:
+    """Train at the edge with the association of the proposed method, as Figure 2 arranges it."""
+    chi = solve(network, "proposed", seed).decision.association
+    return solve(network, "edge_only", seed, chi).decision
 
 
-def _joint(network: Network, seed: int) -> Decision:
-    return allocate(network, greedy(network)).decision
-
-
-def _assigned(network: Network, seed: int) -> Decision:
-    """Better of the greedy association and the assignment, each with its exact resources."""
-    trials = [allocate(network, chi) for chi in (greedy(network), _assignment(network))]
-    return min(trials, key=lambda trial: trial.objective).decision
-
-
-def _random(network: Network, seed: int) -> Decision:
-    return allocate(network, random_association(network, seed)).decision
-
-
-def _named(method: str) -> Callable[[Network, int], Decision]:
+def _named(method: str, chi_step: bool = False) -> Callable[[Network, int], Decision]:
     def run(network: Network, seed: int) -> Decision:
-        return solve(network, method, seed).decision
+        return solve(network, method, seed, chi_step=chi_step).decision
 
     return run
 
 
-# `joint` is at once the proposed method of Figures 2 and 3, at a given association, and Figure 5's
-# greedy baseline; `assigned` is the proposed method of Figure 5.
-STAND_INS: dict[str, Callable[[Network, int], Decision]] = {
-    "joint": _joint,
-    "assigned": _assigned,
-    "random": _random,
-    **{
-        name: _named(name)
-        for name in ("edge_only", "local_only", "alternating", "alpha_only", "resource_only")
-    },
+#: What a sweep can run, by the names of the figures' tables.
+RUNS: dict[str, Callable[[Network, int], Decision]] = {
+    **{name: _named(name) for name in METHODS if name != "edge_only"},
+    **{tuned: _named(name, chi_step=True) for name, tuned in EQUAL_TERMS.items()},
+    "edge_only": _with_proposed,
 }

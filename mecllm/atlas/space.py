@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mecllm.atlas.rows import STAND_INS, Task
+from mecllm.atlas.rows import RUNS, Task
 from mecllm.errors import ScenarioError
 from mecllm.study.fingerprint import fingerprint
 from mecllm.system.arrays import Array
@@ -81,7 +81,7 @@ class Sweep:
     replicates : int
         Networks drawn at each point of each track.
     methods : tuple of str
-        Names in `mecllm.atlas.STAND_INS`.
+        Names in `mecllm.atlas.RUNS`.
     scenarios : mapping
         Track → the scenario whose constants are swept.
     intervals : mapping
@@ -202,9 +202,9 @@ def _from_table(path: Path, table: dict[str, Any]) -> Sweep:
         if table[key] < least:
             raise ScenarioError(where, key, table[key], f"a whole number >= {least}")
     methods = table["methods"]
-    unknown = [method for method in methods if method not in STAND_INS]
+    unknown = [method for method in methods if method not in RUNS]
     if unknown or not methods or len(set(methods)) < len(methods):
-        allowed = "a list, without repetition, of " + ", ".join(STAND_INS)
+        allowed = "a list, without repetition, of " + ", ".join(RUNS)
         raise ScenarioError(where, "methods", methods, allowed)
     scenarios = {track: _scenario(path, track, name) for track, name in table["tracks"].items()}
     if not scenarios:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mecllm.cli import results as cli_figures, sweep as cli_sweep
+from mecllm.cli import regenerate, results, sweep
 from mecllm.errors import ScenarioError, SolverError
 
 # Commands import what they need when they run: `--help` should not wait for NumPy.
@@ -24,6 +24,7 @@ _METHOD_NAMES = (
     "alpha_only",
     "resource_only",
     "edge_only",
+    "edge_one",
     "local_only",
     "greedy",
     "random",
@@ -160,8 +161,8 @@ def _costs(solution: Solution) -> dict[str, object]:
     return costs
 
 
-cli_figures.register(app)
-cli_sweep.register(app)
+for wing in (results, regenerate, sweep):
+    wing.register(app)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Commands of the figures and of the ledger: `mecllm figure`, `mecllm results`, `mecllm claims`."""
+"""Commands of the figures and of the ledger: `mecllm figure` and `mecllm claims`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ _QUICK_SEEDS = 1
 _Track = Annotated[str, typer.Option(help=_TRACK)]
 _Save = Annotated[Path, typer.Option(help="Picture file: .png, .pdf or .svg.")]
 _Stored = Annotated[bool, typer.Option("--stored", help="Draw data/results, run nothing.")]
-_Seeds = Annotated[int, typer.Option(min=1, help="Number of random networks.")]
-_Workers = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of random networks.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("figure")(figure_command)
-    app.command("results")(results_command)
     app.command("claims")(claims_command)
 
 
 def figure_command(
     number: Annotated[str, typer.Argument(help="2, 3, 4 or 5.")],
     track: _Track = "literal",
-    seeds: _Seeds = 30,
+    seeds: Seeds = 30,
     save: _Save = Path("figure.png"),
-    workers: _Workers = 2,
+    workers: Workers = 2,
     stored: _Stored = False,
 ) -> None:
     """Run the experiment behind a figure of the paper and draw it."""
@@ -50,7 +49,7 @@ def figure_command(
         frame = read(number, track)
     else:
         part = save.with_name(f"{save.name}.{number}-{track}.part")
-        with _progress(f"figure {number}, {track}", seeds) as done:
+        with progress(f"figure {number}, {track}", seeds) as done:
             frame = experiment(number, track, seeds, workers, part, done)
         part.unlink(missing_ok=True)
     use_style()
@@ -58,42 +57,9 @@ def figure_command(
     Console().print(f"{save}: figure {number}, {track} track, {frame['seed'].nunique()} seeds")
 
 
-def results_command(
-    seeds: _Seeds = 30,
-    workers: _Workers = 2,
-    only: Annotated[list[str] | None, typer.Option(help="Experiments; all by default.")] = None,
-) -> None:
-    """Write data/results/*.csv anew: what every figure of the book plots."""
-    from rich.console import Console
-
-    from mecllm.study import certificates, settings
-    from mecllm.study.run import STUDIES, experiment, save_table
-    from mecllm.system.files import data_path
-    from mecllm.system.scenario import TRACKS
-
-    console = Console()
-    for name in only or [*STUDIES, "certificates", "settings"]:
-        if name == "certificates":
-            with _progress(name, len(certificates.networks())) as done:
-                table = certificates.certificates(workers, done)
-            table.to_csv(data_path("results", "certificates.csv"), index=False, lineterminator="\n")
-            continue
-        if name == "settings":
-            with _progress(name, len(settings.SETTINGS)) as done:
-                table = settings.decide(workers=workers, done=done)
-            table.to_csv(data_path("results", "settings.csv"), index=False, lineterminator="\n")
-            continue
-        for track in TRACKS:
-            part = data_path("results", f"figure-{name}-{track}.part")
-            with _progress(f"{name}, {track}", seeds) as done:
-                frame = experiment(name, track, seeds, workers, part, done)
-            console.print(str(save_table(frame)))
-            part.unlink(missing_ok=True)
-
-
 def claims_command(
     full: Annotated[bool, typer.Option("--full", help="Run every figure anew, 30 seeds.")] = False,
-    workers: _Workers = 2,
+    workers: Workers = 2,
 ) -> None:
     """Decide every simulation claim again; fail when a verdict differs from the recorded one.
 
@@ -109,7 +75,7 @@ def claims_command(
     seeds = SEEDS if full else _QUICK_SEEDS
     for track in TRACKS:
         kept = claims.results(track)
-        with _progress(f"{track} track", seeds * len(claims.FIGURES)) as done:
+        with progress(f"{track} track", seeds * len(claims.FIGURES)) as done:
             again = claims.fresh(track, seeds, workers, done)
         wrong += claims.differences(track, again if full else kept)
         for figure, frame in again.items():
@@ -118,14 +84,17 @@ def claims_command(
                 wrong.append(f"figure {figure}, {track}: stored table differs by {off:.2g}")
     for line in wrong:
         console.print(line)
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in claims.verdict_counts().items())
-    console.print(f"{counts}; {len(wrong)} differences")
+    for track in TRACKS:
+        counts = (f"{n} {verdict}" for verdict, n in claims.verdict_counts(track).items())
+        console.print(f"{track}: {', '.join(counts)}")
+    console.print(f"{len(wrong)} differences")
     if wrong:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
+def progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
+    """Show a bar on the error stream; what it gives is called after each step."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

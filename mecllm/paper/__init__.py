@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.paper.fractional": "fractional_programming round_layers",
         "mecllm.paper.offers": "OFFERS pair_costs",
         "mecllm.paper.concave_convex": "Polytope cccp indicator penalised violation",
-        "mecllm.paper.algorithm": "two_step chi_step",
+        "mecllm.paper.algorithm": "chi_step settled two_step",
     },
 )

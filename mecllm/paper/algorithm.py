@@ -10,8 +10,9 @@ association that lowers H is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from mecllm.paper.offers import OFFERS, pair_costs
 from mecllm.paper.p4_newton import SeparableProblem
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.association import fill_empty
-from mecllm.system.model import Decision
+from mecllm.system.model import Decision, reference_decision
 from mecllm.system.network import Network
 
 _OFFER = "newcomer"
@@ -34,79 +35,135 @@ _PENALTIES = (0.0, 1.0)
 _MAX_ROUNDS = 50
 
 
+# Where a run to the limit stops: energy, delay and stability are then within 1e-4 of their values
+# at 1e-10, a hundredth of what counts as a tie; it takes at most some 220 problems P4.
+LIMIT_TOLERANCE, _LIMIT_ITERATIONS = 1e-8, 2000
+
+
+class Run(Protocol):
+    """What a method reaches at a fixed χ."""
+
+    @property
+    def decision(self) -> Decision:
+        """The decision."""
+
+    @property
+    def objective(self) -> float:
+        """H at the decision."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether it came to its end."""
+
+    @property
+    def message(self) -> str:
+        """Why it stopped."""
+
+
+R = TypeVar("R", bound=Run)
+
+
 @dataclass(frozen=True, eq=False)
-class TwoStep:
+class TwoStep(Generic[R]):
     """Outcome of the two-step algorithm.
 
     Parameters
     ----------
-    run : FractionalProgram
-        Of the last association that was kept; α still relaxed.
-    history : array (T+1,)
-        H at the start and after every P4, over all rounds that were kept.
-    rounds : array (R+1,)
-        H at the start and after the fractional programming of every round that was kept.
+    runs : tuple of Run
+        Of the first association and of each that was kept.
     steps : tuple of int
         Linear problems that moved χ, of each run of CCCP.
     converged : bool
     message : str
     """
 
-    run: FractionalProgram
-    history: Array
-    rounds: Array
+    runs: tuple[R, ...]
     steps: tuple[int, ...]
     converged: bool
     message: str
 
+    @property
+    def rounds(self) -> Array:
+        """H (R,) after the resources of the start and of every round that was kept."""
+        return np.array([run.objective for run in self.runs])
 
-def two_step(network: Network, association: IntArray) -> TwoStep:
-    """Alternate fractional programming and the χ-step from an association until H stays.
+
+def settled(network: Network, association: IntArray) -> FractionalProgram:
+    """Run fractional programming at a fixed χ to its limit.
+
+    Power and bandwidth start where the iteration would end: they meet the other variables nowhere
+    and their problem is convex, so that its limit is known, while the iteration nears it like 1/t
+    on the literal track. The clocks and α start as in `fractional_programming`.
 
     Parameters
     ----------
     association : int array (N,)
-        χ to start from.
+        χ.
 
     Returns
     -------
-    TwoStep
+    FractionalProgram
         With α still relaxed.
 
     Raises
     ------
     SolverError
-        When the first fractional program or a linear problem has no usable point.
+        When P4 has no usable point.
+    """
+    start = reference_decision(network, association)
+    best = allocate(network, association, start.local_layers).decision
+    start = replace(start, power=best.power, bandwidth=best.bandwidth)
+    limits = (LIMIT_TOLERANCE, _LIMIT_ITERATIONS)
+    return fractional_programming(network, association, start, *limits, SeparableProblem)
+
+
+def two_step(
+    network: Network, association: IntArray, resources: Callable[[Network, IntArray], R]
+) -> TwoStep[R]:
+    """Alternate resources at fixed χ and the χ-step from an association until H stays.
+
+    Parameters
+    ----------
+    association : int array (N,)
+        χ to start from.
+    resources : callable
+        What a method reaches at a χ: (network, χ) → run. For the paper's method `settled`, which
+        is fractional programming run to its limit.
+
+    Returns
+    -------
+    TwoStep
+        Of the runs that `resources` returns.
+
+    Raises
+    ------
+    SolverError
+        When the resources or a linear problem have no usable point.
 
     Examples
     --------
     >>> from mecllm import Scenario, greedy
-    >>> from mecllm.paper import two_step
+    >>> from mecllm.paper import settled, two_step
     >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
-    >>> result = two_step(network, greedy(network))
+    >>> result = two_step(network, greedy(network), settled)
     >>> result.converged, bool(result.rounds[-1] <= result.rounds[0])
     (True, True)
     """
-    run = _resources(network, association)
-    history, steps = [run.objective_history], []
-    rounds = [run.objective_history[0], run.objective_history[-1]]
+    runs, steps = [resources(network, association)], []
     converged, message = False, f"cap of {_MAX_ROUNDS} rounds reached"
-    while len(rounds) <= _MAX_ROUNDS:
+    while len(runs) <= _MAX_ROUNDS:
+        run = runs[-1]
         tried = chi_step(network, run.decision)
         steps += [attempt.steps for attempt in tried]
-        best = _best(network, run.decision, tried)
-        trial = None if best is None else _resources(network, best)
-        if trial is None or trial.objective_history[-1] >= run.objective_history[-1]:
+        rounded = associations(network, [attempt.point for attempt in tried])
+        new = [chi for chi in rounded if np.any(chi != run.decision.association)]
+        trials = [resources(network, chi) for chi in new]
+        best = min(trials, key=lambda trial: trial.objective, default=run)
+        if best.objective >= run.objective:
             converged, message = run.converged, f"no better association; {run.message}"
             break
-        run = trial
-        history.append(run.objective_history)
-        rounds.append(run.objective_history[-1])
-    return TwoStep(run, np.concatenate(history), np.array(rounds), tuple(steps), converged, message)
-
-
-def _resources(network: Network, association: IntArray) -> FractionalProgram:
-    return fractional_programming(network, association, convex_problem=SeparableProblem)
+        runs.append(best)
+    return TwoStep(tuple(runs), tuple(steps), converged, message)
 
 
 def chi_problem(
@@ -164,10 +221,3 @@ def associations(network: Network, points: Sequence[Array]) -> IntArray:
     """Distinct associations (T, N) that points (NM,) of the χ-step round to."""
     largest = [point.reshape(network.users, -1).argmax(axis=1) for point in points]
     return np.unique([fill_empty(network, chi) for chi in largest], axis=0)
-
-
-def _best(network: Network, decision: Decision, tried: tuple[CCCP, ...]) -> IntArray | None:
-    """Of the associations that CCCP proposes the one that costs least, None if it is no new one."""
-    rounded = associations(network, [attempt.point for attempt in tried])
-    new = [chi for chi in rounded if np.any(chi != decision.association)]
-    return min(new, key=lambda chi: allocate(network, chi).objective) if new else None

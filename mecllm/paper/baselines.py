@@ -7,10 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mecllm.allocation import allocate
-from mecllm.paper.fractional import (
-    FP_TOLERANCE,
-    round_layers,
-)
+from mecllm.paper.fractional import round_layers
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.model import (
     Decision,
@@ -24,14 +21,14 @@ from mecllm.system.model import (
 from mecllm.system.network import Network
 from mecllm.system.solution import Solution
 
-# Alternating optimisation needs about ten rounds; a run that needs more is told.
+# Alternating optimisation needs some thirty rounds at most; a run that needs more is told.
 _ALTERNATING_MAX_ROUNDS = 200
 
 
 # Law of the random resources of `alpha_only`, which the paper does not give: power and user clock
 # uniform between this share of their maximum and the maximum, so that none is near zero and runs
 # for ever; a server's bandwidth and clock are split in proportion to numbers drawn alike.
-_RANDOM_SHARE_MIN = 0.1
+RANDOM_SHARE_MIN = 0.1
 
 
 # Method's own stream of random numbers: `alpha_only` and `resource_only` with the same seed are
@@ -39,17 +36,17 @@ _RANDOM_SHARE_MIN = 0.1
 _STREAMS = {"alpha_only": 1, "resource_only": 2}
 
 
-def alternating(network: Network, association: IntArray, seed: int) -> Solution:
+def alternating(network: Network, association: IntArray, tolerance: float) -> Solution:
     """Alternate the best α at given resources and the best resources at given α, χ held.
 
-    Starts and stops as `fractional_programming` does; each half step is exact.
+    Starts as `fractional_programming` does; each half step is exact.
 
     Parameters
     ----------
     association : int array (N,)
         χ.
-    seed : int
-        Not used: nothing here is random.
+    tolerance : float
+        Relative change of H at which to stop.
 
     Returns
     -------
@@ -63,7 +60,7 @@ def alternating(network: Network, association: IntArray, seed: int) -> Solution:
         layers = _best_layers(network, decision)
         decision = allocate(network, association, layers).decision
         history.append(evaluate(network, decision).objective)
-        if history[-2] - history[-1] <= FP_TOLERANCE * abs(history[-1]):
+        if history[-2] - history[-1] <= tolerance * abs(history[-1]):
             converged, message = True, "objective settled"
             break
     decision = round_layers(network, decision)
@@ -92,24 +89,6 @@ def _best_layers(network: Network, decision: Decision) -> Array:
     return np.clip(layers, 1.0, network.layers - 1.0)
 
 
-def alpha_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Best α at random resources, χ held.
-
-    Parameters
-    ----------
-    association : int array (N,)
-        χ.
-    seed : int
-        Of the random resources.
-
-    Returns
-    -------
-    Solution
-        With integer α.
-    """
-    return alpha_at(network, random_resources(network, association, seed))
-
-
 def alpha_at(network: Network, decision: Decision) -> Solution:
     """Best integer α at a decision's resources, named `alpha_only`."""
     layers = _best_layers(network, decision)
@@ -118,7 +97,7 @@ def alpha_at(network: Network, decision: Decision) -> Solution:
 
 
 def random_resources(
-    network: Network, association: IntArray, seed: int, share_min: float = _RANDOM_SHARE_MIN
+    network: Network, association: IntArray, seed: int, share_min: float
 ) -> Decision:
     """Draw power, bandwidth and clocks by the declared law; every server hands out all it has.
 
@@ -152,33 +131,15 @@ def random_resources(
     )
 
 
-def resource_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Best resources at random α, uniform on the integers 1..Υ-1, χ held.
-
-    Parameters
-    ----------
-    association : int array (N,)
-        χ.
-    seed : int
-        Of the random α.
-
-    Returns
-    -------
-    Solution
-        With integer α.
-    """
-    return resources_at(network, association, random_layers(network, seed))
-
-
-def random_layers(network: Network, seed: int, most: int | None = None) -> Array:
-    """Draw α uniformly on the integers 1..most, Υ-1 by default.
+def random_layers(network: Network, seed: int, most: int | None) -> Array:
+    """Draw α uniformly on the integers 1..most.
 
     Parameters
     ----------
     seed : int
         Of the draw.
-    most : int, optional
-        Greatest α.
+    most : int or None
+        Greatest α; None for Υ-1.
 
     Returns
     -------
@@ -208,44 +169,25 @@ def resources_at(network: Network, association: IntArray, layers: Array) -> Solu
     return closed_form("resource_only", network, allocate(network, association, layers).decision)
 
 
-def edge_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Train all Υ layers at the server: the "edge server training" of Figure 2.
+def fixed_layers(method: str, layers: float, network: Network, association: IntArray) -> Solution:
+    """Give every user the same α and the best resources for it.
 
     Parameters
     ----------
+    method : str
+        Name of the method.
+    layers : float
+        α of every user, in 0..Υ.
+    network : Network
+        What the users belong to.
     association : int array (N,)
         χ.
-    seed : int
-        Not used: nothing here is random.
 
     Returns
     -------
     Solution
-        With α = 0, which (9a) as mended does not allow.
+        With this α.
     """
-    return _fixed_layers("edge_only", 0, network, association)
-
-
-def local_only(network: Network, association: IntArray, seed: int) -> Solution:
-    """Train all Υ layers on the device, nothing sent: the "local training" of Figure 2.
-
-    Parameters
-    ----------
-    association : int array (N,)
-        χ.
-    seed : int
-        Not used: nothing here is random.
-
-    Returns
-    -------
-    Solution
-        With α = Υ, which (9a) as mended does not allow.
-    """
-    return _fixed_layers("local_only", network.layers, network, association)
-
-
-def _fixed_layers(method: str, layers: float, network: Network, association: IntArray) -> Solution:
-    """Give every user the same α and the best resources for it."""
     result = allocate(network, association, np.full(network.users, float(layers)))
     return closed_form(method, network, result.decision)
 

@@ -80,6 +80,11 @@ class FractionalProgram:
     multipliers: Multipliers
 
     @property
+    def objective(self) -> float:
+        """H at the decision."""
+        return float(self.objective_history[-1])
+
+    @property
     def iterations(self) -> int:
         """Number of P4 problems solved."""
         return len(self.surrogate_history)

@@ -10,11 +10,13 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.figures": "weighted",
         "mecllm.study.statistics": "TIE_BAND compare curve effect select",
         "mecllm.study.certificates": "certify stored_certificates",
+        "mecllm.study.checks": "check",
+        "mecllm.study.dependence": "moved",
         "mecllm.study.ledgers": (
             "GROUPS decide deviation differences equations errata ledger results verdict_counts"
         ),
-        "mecllm.study.html": "entry_table ledger_table verdict_table",
-        "mecllm.study.settings": "SETTINGS stored_settings",
+        "mecllm.study.html": "entry_table ledger_table settings_table verdict_table",
+        "mecllm.study.settings": "settings stored_settings",
         "mecllm.study.bench": "sized",
     },
 )

@@ -20,7 +20,7 @@ from mecllm.system.scenario import TRACKS
 # over a wider range of users and of users a server.
 _Case = tuple[int, int, range, tuple[str, ...]]
 _CASES: tuple[_Case, ...] = (
-    (50, 10, range(8), tuple(METHODS)),
+    (50, 10, range(8), METHODS),
     (50, 10, range(8, 30), ("priced",)),
     *((users, 10, range(4), ("priced",)) for users in (20, 500, 1000, 2000, 100, 200)),
     *((100, servers, range(4), ("priced",)) for servers in (2, 5, 20)),

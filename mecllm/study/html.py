@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from html import escape
 
-from mecllm.study.ledgers import VERDICTS, Equation, Erratum, decide, ledger, results
+from mecllm.study import settings
+from mecllm.study.checks import Verdict
+from mecllm.study.dependence import moved, shares
+from mecllm.study.ledgers import VERDICTS, Claim, Equation, Erratum, decide, ledger, results
+from mecllm.study.settings import stored_settings
 from mecllm.system.scenario import TRACKS
 
 
@@ -16,17 +20,58 @@ def verdict_table(ids: Iterable[str]) -> str:
     found = {track: decide(results(track), names) for track in TRACKS}
     says = {claim.id: claim.statement for claim in ledger()}
     rows = [
-        _row([name, says[name], *("<br>".join(map(escape, found[t][name])) for t in TRACKS)])
+        _row([name, says[name], *(_found(t, name, found[t][name]) for t in TRACKS)])
         for name in names
     ]
     head = ["", "The paper", "Literal track", "Repaired track"]
     return _table("verdicts", head, rows)
 
 
-# Shows the rows of one verdict; without scripts the whole table stands.
+def _found(track: str, claim: str, verdict: Verdict) -> str:
+    """HTML of a verdict on a track, with all that it rests on."""
+    parts = [f"<strong>{verdict.verdict}</strong>"]
+    terms = {"as described": verdict.described, "on equal terms": verdict.equal}
+    if verdict.described == verdict.equal:
+        terms = {"": verdict.equal}
+    for name, found in terms.items():
+        own = f"{name} {found.verdict}: " if name else ""
+        parts.append(f"{own}{found.numbers}; {found.agree:.0%} of resamples agree")
+    space = shares(track, claim)
+    if space:
+        described = "" if space[True] == space[False] else f" (as described {space[False]})"
+        parts.append(f"holds in {space[True]} of the space{described}")
+    if others := moved(track, claim):
+        listed = "; ".join(f"{setting}: {found}" for setting, found in others.items())
+        parts.append(f"moved by {listed}")
+    return "<br>".join([parts[0], *map(escape, parts[1:])])
+
+
+def settings_table(ids: Iterable[str]) -> str:
+    """HTML table of some claims under every setting: the verdicts on both tracks.
+
+    Parameters
+    ----------
+    ids : iterable of str
+        Claims that the settings decide.
+
+    Returns
+    -------
+    str
+    """
+    names, rows = tuple(ids), []
+    table = stored_settings().set_index(["track", "setting", "claim"])["verdict"]
+    for track in TRACKS:
+        for setting in settings.names(track):
+            found = (table[track, setting, name] for name in names)
+            rows.append(_row([track, escape(setting), *found]))
+    return _table("words", ["track", "setting", *names], rows)
+
+
+# Shows the rows that have one verdict on either track; without scripts the whole table stands.
 _FILTER = (
     '<p><label>Show <select onchange="for (const row of document.querySelectorAll('
-    "'tr[data-verdict]')) row.hidden = this.value && row.dataset.verdict !== this.value\">"
+    "'tr[data-verdicts]')) row.hidden = this.value && "
+    "!row.dataset.verdicts.split('|').includes(this.value)\">"
     '<option value="">all verdicts</option>'
     + "".join(f"<option>{verdict}</option>" for verdict in VERDICTS)
     + "</select></label></p>"
@@ -38,17 +83,19 @@ def ledger_table() -> str:
     found = {track: decide(results(track)) for track in TRACKS}
     rows = []
     for claim in ledger():
-        if claim.simulated:
-            parts = [f"{t}: {'; '.join(found[t][claim.id])}" for t in TRACKS]
-            reason = "<br>".join(escape(part) for part in (claim.reason, *parts) if part)
-        else:
-            reason = escape(claim.reason)
+        why = [escape(part) for part in (claim.reason, claim.note) if part]
         says = [escape(claim.where), escape(claim.statement)]
-        cells = [claim.id, *says, claim.overall, reason, _link(claim.evidence)]
-        name = f'id="claim-{claim.id.lower()}" data-verdict="{claim.overall}"'
-        rows.append(_row(cells, name))
-    head = ["", "Where", "The paper", "Verdict", "Why, with numbers", "Evidence"]
+        cells = [claim.id, *says, *_verdicts(claim, found), "<br>".join(why), _link(claim.evidence)]
+        both = "|".join(dict.fromkeys(claim.on(track) for track in TRACKS))
+        rows.append(_row(cells, f'id="claim-{claim.id.lower()}" data-verdicts="{both}"'))
+    head = ["", "Where", "The paper", "Literal track", "Repaired track", "Why", "Evidence"]
     return _FILTER + _table("ledger", head, rows)
+
+
+def _verdicts(claim: Claim, found: dict[str, dict[str, Verdict]]) -> list[str]:
+    if claim.simulated:
+        return [_found(track, claim.id, found[track][claim.id]) for track in TRACKS]
+    return [f"<strong>{claim.on(track)}</strong>" for track in TRACKS]
 
 
 def entry_table(entries: Sequence[Equation] | Sequence[Erratum], identity: str) -> str:

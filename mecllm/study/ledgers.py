@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 
 from mecllm.errors import ScenarioError
-from mecllm.study.checks import CHECKS, FAILS, HOLDS, OPEN, Frames
+from mecllm.study.checks import CHECKED, Verdict, verdict
 from mecllm.study.records import stored
+from mecllm.study.rules import FAILS, HOLDS, ONLY_IF, OPEN, TIES, Frames
 from mecllm.study.run import experiment
 from mecllm.system.files import data_path, read_toml
 
-_ONLY_IF = "holds only if"
-VERDICTS = (HOLDS, _ONLY_IF, FAILS, OPEN)
+VERDICTS = (HOLDS, ONLY_IF, TIES, FAILS, OPEN)
 # What the claims are about, and how their ids start.
 GROUPS = {
     "model and theory": "T",
@@ -53,6 +53,8 @@ class Claim:
         Why; for "holds only if", the condition.
     evidence : str
         `chapter#anchor` of the book.
+    note : str
+        Why the verdict and the share of the space in which the atlas finds the claim differ.
     """
 
     id: str
@@ -61,20 +63,26 @@ class Claim:
     verdict: dict[str, str]
     reason: str
     evidence: str
+    note: str = ""
 
     @property
     def simulated(self) -> bool:
         """Whether a check on data decides it."""
-        return self.id in CHECKS
+        return self.id in CHECKED
 
-    @property
-    def overall(self) -> str:
-        """Join the verdicts of the two tracks; what holds on one of them holds only if."""
-        literal = self.verdict.get("literal", self.verdict.get("both", ""))
-        repaired = self.verdict.get("repaired", literal)
-        if literal == repaired:
-            return literal
-        return _ONLY_IF if HOLDS in (literal, repaired) else literal
+    def on(self, track: str) -> str:
+        """Verdict on a track.
+
+        Parameters
+        ----------
+        track : {"literal", "repaired"}
+
+        Returns
+        -------
+        str
+            One of `VERDICTS`.
+        """
+        return self.verdict.get(track) or self.verdict["both"]
 
 
 def ledger() -> tuple[Claim, ...]:
@@ -97,21 +105,33 @@ def ledger() -> tuple[Claim, ...]:
 def _claim(where: str, entry: dict[str, Any]) -> Claim:
     name = str(entry.get("id", "(no id)"))
     known = set(Claim.__dataclass_fields__)
-    if set(entry) != known:
-        raise ScenarioError(where, name, sorted(set(entry) ^ known), f"exactly {sorted(known)}")
-    keys = {"literal", "repaired"} if name in CHECKS else {"both"}
+    if set(entry) | {"note"} != known:
+        wrong = sorted((set(entry) | {"note"}) ^ known)
+        raise ScenarioError(where, name, wrong, f"exactly {sorted(known)}, the note where needed")
+    keys = {"literal", "repaired"} if name in CHECKED else {"both"}
     if set(entry["verdict"]) != keys:
         raise ScenarioError(where, f"{name}.verdict", sorted(entry["verdict"]), f"{sorted(keys)}")
-    for key, verdict in entry["verdict"].items():
-        if verdict not in VERDICTS:
-            raise ScenarioError(where, f"{name}.verdict.{key}", verdict, f"one of {VERDICTS}")
+    for key, given in entry["verdict"].items():
+        if given not in VERDICTS:
+            raise ScenarioError(where, f"{name}.verdict.{key}", given, f"one of {VERDICTS}")
     return Claim(**entry)
 
 
-def verdict_counts(prefix: str = "") -> dict[str, int]:
-    """How many claims, of those whose id starts with a prefix, have each overall verdict."""
-    counts = Counter(claim.overall for claim in ledger() if claim.id.startswith(prefix))
-    return {verdict: counts[verdict] for verdict in VERDICTS}
+def verdict_counts(track: str, prefix: str = "") -> dict[str, int]:
+    """How many claims, of those whose id starts with a prefix, have each verdict on a track.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    prefix : str
+
+    Returns
+    -------
+    dict
+        Verdict → number.
+    """
+    counts = Counter(claim.on(track) for claim in ledger() if claim.id.startswith(prefix))
+    return {given: counts[given] for given in VERDICTS}
 
 
 def results(track: str) -> Frames:
@@ -142,7 +162,7 @@ def fresh(
     return {f: experiment(f, track, seeds, workers, done=done) for f in FIGURES}
 
 
-def decide(frames: Frames, ids: Iterable[str] = tuple(CHECKS)) -> dict[str, tuple[str, str]]:
+def decide(frames: Frames, ids: Iterable[str] = CHECKED) -> dict[str, Verdict]:
     """Verdict and numbers of each simulation claim on the tables of one track.
 
     Parameters
@@ -155,9 +175,9 @@ def decide(frames: Frames, ids: Iterable[str] = tuple(CHECKS)) -> dict[str, tupl
     Returns
     -------
     dict
-        Id → (verdict, numbers).
+        Id → verdict.
     """
-    return {name: CHECKS[name](frames) for name in ids}
+    return {name: verdict(name, frames) for name in ids}
 
 
 def differences(track: str, frames: Frames) -> list[str]:
@@ -175,10 +195,10 @@ def differences(track: str, frames: Frames) -> list[str]:
     """
     recorded = {claim.id: claim.verdict for claim in ledger()}
     return [
-        f"{name} on the {track} track: recorded {recorded[name][track]!r}, "
-        f"found {verdict!r} ({numbers})"
-        for name, (verdict, numbers) in decide(frames).items()
-        if name not in recorded or recorded[name][track] != verdict
+        f"{name} on the {track} track: recorded {recorded[name][track]!r}, found {found.verdict!r} "
+        f"(as described: {found.described.numbers}; on equal terms: {found.equal.numbers})"
+        for name, found in decide(frames).items()
+        if name not in recorded or recorded[name][track] != found.verdict
     ]
 
 

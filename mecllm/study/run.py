@@ -124,7 +124,6 @@ SEEDS = 30
 STUDIES: dict[str, Study] = {
     "2": figures.figure_2,
     "3": figures.figure_3,
-    "3-alternatives": figures.figure_3_alternatives,
     "4": figures.figure_4,
     "5": figures.figure_5,
 }

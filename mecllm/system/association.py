@@ -11,12 +11,17 @@ from mecllm.system.model import server_load
 from mecllm.system.network import Network
 
 
-def greedy(network: Network) -> IntArray:
-    """Associate each user, in index order, with the admitting server of its highest rate.
+def greedy(network: Network, order: IntArray | None = None) -> IntArray:
+    """Associate each user in turn with the admitting server of its highest rate.
 
     The rate (Section 5.3) is that of p^max over the server's bandwidth divided by the users it
     would then have; server m admits at most `network.server_slots[m]` users. Where (9e) and (9g)
     are equalities, every empty server then takes the user that loses least rate by it.
+
+    Parameters
+    ----------
+    order : int array (N,), optional
+        Whose turn it is, first to last; by default in the order of the index.
 
     Returns
     -------
@@ -31,7 +36,7 @@ def greedy(network: Network) -> IntArray:
     slots = _slots(network)
     load = np.zeros(network.servers)
     association = np.empty(network.users, dtype=np.int64)
-    for user in range(network.users):
+    for user in range(network.users) if order is None else order:
         share = network.bandwidth_max / (load + 1)
         rate = _rate(network, user, share)
         association[user] = np.argmax(np.where(load < slots, rate, -1.0))

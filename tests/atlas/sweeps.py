@@ -10,7 +10,7 @@ name = "small"
 summary = "a few users, the quickest methods"
 seed = 3
 replicates = 1
-methods = ["joint", "alpha_only", "local_only"]
+methods = ["proposed", "alpha_only", "local_only"]
 [tracks]
 literal = "paper"
 repaired = "repaired"

@@ -127,7 +127,7 @@ def test_two_processes_fill_one_file_together(spec, small, undisturbed, tmp_path
 
 def test_many_threads_may_create_the_same_file(small, tmp_path):
     path = tmp_path / "rows.sqlite"
-    task = Task(0, "literal", 0, "joint")
+    task = Task(0, "literal", 0, "proposed")
 
     def add(number):
         with _opened(small, path) as store:

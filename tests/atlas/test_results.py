@@ -24,22 +24,28 @@ def made_up(**metrics):
 
 def test_margins_are_positive_where_a_claim_holds_and_negative_where_it_fails():
     get = made_up(
-        joint=(10, 10, 10, 2.5),
-        assigned=(9.5, 9, 10, 1),
+        proposed=(10, 10, 10, 2),
+        greedy=(10.5, 11, 10, 2.5),
         random=(12, 8, 10, 1),
         edge_only=(11, 12, 9, 1),
         local_only=(12, 30, 99, 1),
         alternating=(10, 10, 10, 1),
         alpha_only=(9, 11, 12, 1),
         resource_only=(14, 15, 11, 1),
+        edge_only_chi=(9, 12, 9, 1),
+        alternating_chi=(9.5, 10, 10, 1),
+        alpha_only_chi=(9, 11, 12, 1),
+        resource_only_chi=(14, 15, 11, 1),
     )
     expected = {
         "A1": 0.1, "A2": 9.0, "A3": 2.0, "B1": -0.1, "B2": -0.1, "B3": -5 / 14,
         "B6": 0.0, "B7": 0.0, "B8": 4 / 11, "B9": 0.0, "B10": 0.2, "B11": -1 / 12,
-        "D1": 0.5 / 9.5, "D2": 2.5 / 9.5, "D3": 0.2, "D4": 0.1 - 0.5 / 9.5, "D5": -1 / 9,
-        "D6": -0.2, "D7": 1.5, "E1": -0.1, "E2": -1 / 9, "E3": 0.0,
+        "D1": 0.05, "D2": 0.2, "D3": 1.5 / 10.5, "D4": 0.05, "D5": -0.2,
+        "D6": -3 / 11, "D7": 0.25, "E1": -0.1, "E2": -0.2, "E3": 0.0,
     }  # fmt: skip
     assert {c: float(margin(c, get).iloc[0]) for c in STATEMENTS} == pytest.approx(expected)
+    equal = {c: float(margin(c, get, equal=True).iloc[0]) for c in STATEMENTS}
+    assert equal == pytest.approx(expected | {"A1": -0.1, "B2": -0.5 / 9.5})
 
 
 def test_shares_count_what_holds_ties_and_fails(exported, tmp_path):
@@ -87,7 +93,7 @@ def test_the_picture_to_explore_holds_the_data_and_fetches_nothing(exported):
         total = sum(cells[step] * count for step, count in counts.items())
         assert total == pytest.approx((part.margins["A2"] > TIE).sum(), abs=0.01 * 16)
         for z in (shown["maps"][name]["z"]["interior"] for name in shown["maps"]):
-            assert np.shape(z) == (14, 14)
+            assert np.shape(z) == (10, 10)
 
 
 def _step(unit):
@@ -113,17 +119,17 @@ def test_the_nearest_flip_turns_the_claim_and_each_change_is_needed(exported):
 
 
 def test_the_stored_atlas_is_whole():
-    """What chapter 14 shows: 4,096 points of each track or more, every method, nothing failed."""
+    """What chapter 14 shows: 1,024 points of each track or more, every method, nothing failed."""
     atlas = Sweep.load("atlas")
     results = Results.load(atlas, data_path("results", "atlas.csv.gz"))
     assert results.failed == 0
     points = results.margins.groupby(level="track").size()
     assert set(points.index) == set(atlas.scenarios)
-    assert points.min() >= 4096
+    assert points.min() >= 1024
     assert not results.margins.isna().to_numpy().any()
     # It belongs to the sweep as it is now: the same result at its first point.
     for track in atlas.scenarios:
         unit = atlas.coordinates(1)[0]
-        stored = results.on(track).outcomes["objective", "joint"].iloc[0]
-        again = measure(atlas.scenarios[track], atlas.values(track, unit), 0, "joint")
+        stored = results.on(track).outcomes["objective", "proposed"].iloc[0]
+        again = measure(atlas.scenarios[track], atlas.values(track, unit), 0, "proposed")
         assert again.objective == pytest.approx(stored, rel=1e-4)

@@ -1,42 +1,32 @@
-"""One row of a sweep: what stands in for the methods, and a point that fails."""
+"""One row of a sweep: the methods of the figures, and a point that fails."""
 
 import numpy as np
 import pytest
 
-from mecllm.allocation import allocate
-from mecllm.atlas import STAND_INS, Outcome, measure
+from mecllm.atlas import RUNS, Outcome, measure
 from mecllm.atlas.flips import threshold
-from mecllm.atlas.rows import _assignment, _regime_ratio
+from mecllm.atlas.rows import _regime_ratio
+from mecllm.methods import solve
 from mecllm.system.association import greedy
 from mecllm.system.scenario import Scenario
 
 
 def test_a_number_that_is_none_is_an_error(monkeypatch):
-    monkeypatch.setitem(STAND_INS, "joint", lambda network, seed: None)
+    monkeypatch.setitem(RUNS, "proposed", lambda network, seed: None)
     monkeypatch.setattr("mecllm.atlas.rows._outcome", lambda *_: Outcome(energy=float("nan")))
-    outcome = measure(Scenario.load("paper"), {}, 0, "joint")
+    outcome = measure(Scenario.load("paper"), {}, 0, "proposed")
     assert outcome == Outcome(error="not a number: energy")
 
 
-def test_the_stand_ins_solve_what_they_stand_for():
-    for name in ("paper", "repaired"):
-        scenario = Scenario.load(name).replace(users=20)
-        network = scenario.draw(5)
-        found = {method: measure(scenario, {}, 5, method) for method in STAND_INS}
-        cost = {method: outcome.objective or np.nan for method, outcome in found.items()}
-        assert cost["joint"] == allocate(network, greedy(network)).objective
-        for other in ("alternating", "alpha_only", "resource_only"):
-            assert cost["joint"] <= cost[other] * (1 + 1e-9)
-        assert cost["assigned"] <= cost["joint"]
-        assert found["local_only"].layers == network.layers
-
-
-@pytest.mark.parametrize("users", [10, 11, 19, 47])
-def test_the_assignment_fills_every_server_evenly(users):
-    network = Scenario.load("paper").replace(users=users).draw(1)
-    load = np.bincount(_assignment(network), minlength=network.servers)
-    assert set(load) <= {users // 10, -(-users // 10)}
-    assert load.sum() == users
+@pytest.mark.parametrize("track", ["paper", "repaired"])
+def test_rows_are_the_methods_of_the_figures(track):
+    scenario = Scenario.load(track).replace(users=20)
+    network = scenario.draw(5)
+    for method in RUNS:
+        name = method.removesuffix("_chi")
+        start = solve(network).decision.association if method == "edge_only" else None
+        own = solve(network, name, 5, start, chi_step=name != method)
+        assert measure(scenario, {}, 5, method).objective == own.objective
 
 
 def test_the_closed_form_threshold_is_where_the_regime_ratio_is_one():

@@ -18,8 +18,8 @@ from tests.atlas.sweeps import SPEC
         ("seed = 3", "seed = -3", "seed = -3 .* >= 0"),
         ("seed = 3", "seed = true", "seed = True"),
         ("replicates = 1", "replicates = 0", "replicates = 0 .* >= 1"),
-        ('"local_only"', '"magic"', "methods = .* joint"),
-        ('"local_only"', '"joint"', "without repetition"),
+        ('"local_only"', '"magic"', "methods = .* proposed"),
+        ('"local_only"', '"proposed"', "without repetition"),
         ('"paper"', '"newspaper"', "name = 'newspaper'"),
         ('"paper"', "7", "tracks.literal = 7"),
         ("parameters.users", "parameters.user", "parameters.user = .* numeric key"),
@@ -43,13 +43,15 @@ def test_a_wrong_specification_names_the_key(tmp_path, old, new, message):
 
 def test_the_points_are_scrambled_sobol_points_and_nested():
     atlas = Sweep.load("atlas")
-    points = atlas.coordinates(256)
+    points = atlas.coordinates(1024)
     assert np.array_equal(points[:37], atlas.coordinates(37))
     assert np.all((points >= 0) & (points < 1))
     random = np.random.default_rng(0).uniform(size=points.shape)
-    assert qmc.discrepancy(points) < qmc.discrepancy(random) / 2
+    # The more constants, the fewer points there are to be even in all of them at once.
+    assert qmc.discrepancy(points[:, :10]) < qmc.discrepancy(random[:, :10]) / 5
+    assert qmc.discrepancy(points) < qmc.discrepancy(random) / 1.5
     # Each sixteenth of each axis holds exactly a sixteenth of the points.
-    assert np.all(np.apply_along_axis(np.bincount, 0, (16 * points).astype(int)) == 16)
+    assert np.all(np.apply_along_axis(np.bincount, 0, (16 * points).astype(int)) == 64)
 
 
 def test_the_atlas_sweeps_every_constant_that_has_a_range():
@@ -85,6 +87,5 @@ def test_the_full_size_atlas_fits_the_paper_s_networks():
     corners = np.vstack([np.zeros(len(atlas.keys)), np.ones(len(atlas.keys))])
     for track in atlas.scenarios:
         for unit in corners:
-            assert (
-                measure(atlas.scenarios[track], atlas.values(track, unit), 0, "joint").error == ""
-            )
+            values = atlas.values(track, unit)
+            assert not measure(atlas.scenarios[track], values, 0, "proposed").error

@@ -199,4 +199,4 @@ for module in pkgutil.walk_packages(mecllm.__path__, "mecllm."):
 
 
 def test_the_help_names_every_method() -> None:
-    assert tuple(methods.METHODS) == cli._METHOD_NAMES
+    assert methods.METHODS == cli._METHOD_NAMES

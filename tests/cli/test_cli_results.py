@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -54,10 +56,15 @@ def test_claims_agree(run, monkeypatch) -> None:
 
 def test_claims_fail_on_another_verdict(run, monkeypatch) -> None:
     monkeypatch.setattr(claims, "fresh", kept)
-    monkeypatch.setitem(claims.CHECKS, "A1", lambda frames: ("cannot be decided", "nothing"))
+    recorded = claims.ledger()
+    changed = [
+        replace(c, verdict=dict.fromkeys(c.verdict, "holds only if")) if c.id == "A2" else c
+        for c in recorded
+    ]
+    monkeypatch.setattr(claims, "ledger", lambda: tuple(changed))
     ended = run("claims")
     assert ended.exit_code == 1
-    assert "A1 on the literal track" in ended.output
+    assert "A2 on the literal track" in ended.output
 
 
 def test_claims_fail_on_another_number(run, monkeypatch) -> None:

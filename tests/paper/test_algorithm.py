@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mecllm.paper.algorithm import chi_step, two_step
-from mecllm.paper.fractional import fractional_programming
+from mecllm.paper.algorithm import chi_step, settled, two_step
+from mecllm.paper.fractional import fractional_programming, round_layers
 from mecllm.paper.p4_cvxpy import SurrogateProblem
 from mecllm.paper.p4_newton import SeparableProblem
 from mecllm.paper.surrogate_k import auxiliary, surrogate
+from mecllm.study.figures import weighted
+from mecllm.study.statistics import TIE_BAND
 from mecllm.system.association import greedy, random_association
 from mecllm.system.constraints import feasibility
 from mecllm.system.model import evaluate, reference_decision
@@ -95,13 +97,12 @@ def test_one_user_and_one_server() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_every_round_descends_and_stays_feasible(track, seed) -> None:
     net = network(track, users=20, servers=4, seed=seed)
-    result = two_step(net, random_association(net, seed))
+    result = two_step(net, random_association(net, seed), settled)
     assert np.all(np.diff(result.rounds) < 0)
     assert result.converged
-    assert not feasibility(net, result.run.decision, integer=False)
-    assert evaluate(net, result.run.decision).objective == pytest.approx(result.rounds[-1])
-    assert result.history[0] == result.rounds[0]
-    assert result.history[-1] == result.rounds[-1]
+    assert not feasibility(net, result.runs[-1].decision, integer=False)
+    assert evaluate(net, result.runs[-1].decision).objective == pytest.approx(result.rounds[-1])
+    assert len(result.rounds) == len(result.runs)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,6 +117,30 @@ def test_taken_literally_the_chi_step_stays(seed) -> None:
 def test_the_chi_step_pays_on_the_repaired_track() -> None:
     gains = []
     for seed in range(4):
-        rounds = two_step(net := network("repaired", 30, 5, seed), greedy(net)).rounds
-        gains.append(rounds[-1] / rounds[1])
+        rounds = two_step(net := network("repaired", 30, 5, seed), greedy(net), settled).rounds
+        gains.append(rounds[-1] / rounds[0])
     assert np.mean(gains) < 0.99
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("key", ["energy", "delay", "stability"])
+def test_a_settled_run_is_at_its_limit(track, key) -> None:
+    """A hundredth of the tolerance moves nothing by a hundredth of the tie band."""
+    net = weighted(network(track, users=50, servers=10, seed=0), key, 10.0)
+    run = settled(net, greedy(net))
+    again = fractional_programming(
+        net, greedy(net), run.decision, 1e-10, 2000, convex_problem=SeparableProblem
+    )
+    costs = [evaluate(net, round_layers(net, r.decision)) for r in (run, again)]
+    for name in ("energy", "delay", "stability"):
+        one, other = (getattr(cost, name).sum() for cost in costs)
+        assert one == pytest.approx(other, rel=TIE_BAND / 100), name
+
+
+def test_the_printed_iteration_stops_far_from_its_limit() -> None:
+    """On the literal track the power falls like 1/t: what a settled run is for."""
+    net = network("paper", users=50, servers=10, seed=0)
+    stopped = fractional_programming(net, greedy(net), convex_problem=SeparableProblem)
+    energy = [evaluate(net, r.decision).energy.sum() for r in (stopped, settled(net, greedy(net)))]
+    assert stopped.converged
+    assert energy[0] > (1 + 2 * TIE_BAND) * energy[1]

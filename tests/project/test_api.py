@@ -132,7 +132,7 @@ EXAMPLES = {
     "mecllm.system.model": ("evaluate",),
     "mecllm.allocation": ("allocate",),
     "mecllm.paper.fractional": ("fractional_programming",),
-    "mecllm.paper.algorithm": ("two_step",),
+    "mecllm.paper.algorithm": ("settled", "two_step"),
     "mecllm.atlas.engine": ("run",),
 }
 

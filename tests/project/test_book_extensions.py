@@ -25,15 +25,15 @@ def cells(line):
 
 def test_verdicts_are_those_of_the_ledger(extension):
     head, _, *rows = [cells(line) for line in extension("generated").verdicts().splitlines()]
-    assert len(rows) == len(claims.GROUPS) + 1
-    numbers = [[int(cell.replace("–", "0")) for cell in row[1:]] for row in rows]
-    assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
-    assert all(sum(row[:-1]) == row[-1] for row in numbers)
-    assert numbers[-1][-1] == len(claims.ledger())
-    counts = claims.verdict_counts()
-    assert dict(zip(head[1:-1], numbers[-1], strict=False)) == {
-        v: n for v, n in counts.items() if n
-    }
+    assert head[2:-1] == list(claims.VERDICTS)
+    numbers = [(row[1], [int(cell.replace("–", "0")) for cell in row[2:]]) for row in rows]
+    assert all(sum(row[:-1]) == row[-1] for _, row in numbers)
+    for place, track in ((-2, "literal"), (-1, "repaired")):
+        groups = [row for name, row in numbers[:-2] if name in (track, "both")]
+        assert len(groups) == len(claims.GROUPS)
+        assert [sum(column) for column in zip(*groups, strict=True)] == numbers[place][1]
+        assert numbers[place][1][-1] == len(claims.ledger())
+        assert numbers[place][1][:-1] == list(claims.verdict_counts(track).values())
 
 
 def test_groups_of_claims_cover_the_ledger():

@@ -45,9 +45,10 @@ def test_the_stored_convergence_is_what_a_fresh_run_gives(track) -> None:
 @pytest.mark.parametrize("track", TRACKS)
 def test_the_ends_of_the_stored_sweeps_are_what_a_fresh_run_gives(track) -> None:
     ends = (1.0, 10.0)
-    again = runner.run("3", partial(studies.figure_3, weights=ends), track, [7])
+    weights = dict.fromkeys("abc", ends)
+    again = runner.run("3", partial(studies.figure_3, weights=weights), track, [7])
     kept = stored("3", track)
-    assert deviation(again, kept[kept["x"].isin(ends)]) < TOLERANCE
+    assert deviation(again, kept[kept["x"].isin((*ends, studies.FAR))]) < TOLERANCE
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -59,15 +60,18 @@ def test_stored_tables_are_tidy_and_complete(figure, track) -> None:
     assert np.isfinite(frame["value"]).all()
     assert not frame.duplicated(["panel", "method", "x", "seed", "metric"]).any()
     sizes = frame.groupby(["panel", "method", "x", "metric"]).size()
-    assert (sizes == 30).all()
+    # A run of Figure 4 has an objective for each of its rounds and no more.
+    assert (sizes.drop("objective", level="metric", errors="ignore") == 30).all() or figure != "4"
+    assert (sizes == 30).all() or figure == "4"
     assert frame.groupby("metric")["unit"].nunique().eq(1).all()
 
 
 def test_every_axis_is_complete() -> None:
     for track in TRACKS:
-        assert set(stored(3, track)["x"]) == set(map(float, studies._WEIGHTS))
+        weights = {x for values in studies._WEIGHTS.values() for x in values}
+        assert set(stored(3, track)["x"]) == {*map(float, weights), studies.FAR}
         assert set(stored(5, track)["x"]) == set(map(float, studies._USERS))
-        assert set(stored(4, track)["method"]) == {f"M={m}" for m in studies._SERVERS}
+        assert set(stored(4, track)["method"]) == {f"M={m}" for m in studies.SERVERS}
 
 
 def test_the_number_of_workers_does_not_matter() -> None:
@@ -151,16 +155,15 @@ def test_effect_of_a_constant_factor_is_exact() -> None:
     assert effect(other, 0.5 * other).verdict == "higher"
     assert effect(1.001 * other, other).verdict == "tie"
     assert effect(other[::-1], other).verdict == "undecided"
-    assert effect(np.array([1.0, 5.0]), np.array([-1.0, 1.5])).verdict == "undecided"
     assert effect(other[:1], other[:1]).verdict == "undecided"
 
 
-def test_fieller_covers_the_true_ratio() -> None:
+def test_the_interval_covers_the_true_ratio() -> None:
     rng = np.random.default_rng(1)
     covered = 0
     for _ in range(400):
-        other = rng.normal(10, 2, 30)
-        found = effect(0.8 * other + rng.normal(0, 1, 30), other)
+        other = rng.lognormal(2, 1, 30)
+        found = effect(0.8 * other * rng.lognormal(0, 0.1, 30), other)
         covered += found.low <= 0.8 <= found.high
     assert 0.92 < covered / 400 < 0.98
 
@@ -174,6 +177,6 @@ def test_compare_and_curve_agree_with_pandas() -> None:
     frame = stored(5, "repaired")
     means = frame[frame.metric == "energy"].groupby(["method", "x"]).value.mean()
     for x, found in compare(frame, "energy", "proposed", "random").items():
-        assert found.ratio == pytest.approx(means["proposed", x] / means["random", x])
+        assert found.means == pytest.approx(means["proposed", x] / means["random", x])
     table = curve(frame, "energy", "greedy").set_index("x")
     assert table["mean"][60.0] == pytest.approx(means["greedy", 60.0])

@@ -1,0 +1,106 @@
+"""What a verdict depends on: the settings that move it, and the share of the space it holds in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import pandas as pd
+
+from mecllm.study.checks import CHECKED
+from mecllm.study.ledgers import ledger
+from mecllm.study.rules import HOLDS
+from mecllm.study.settings import DECLARED, stored_settings
+from mecllm.system.files import data_path
+from mecllm.system.scenario import TRACKS
+
+
+class Share(NamedTuple):
+    """Share of the atlas' points at which a claim holds, with Wilson's 95 % interval."""
+
+    holds: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """As percentages."""
+        return f"{self.holds:.0%} [{self.low:.0%}, {self.high:.0%}]"
+
+
+def moved(track: str, claim: str) -> dict[str, str]:
+    """List the settings under which a claim has another verdict than as declared.
+
+    The settings look at fewer points of each axis than the figures do, so that a verdict is
+    compared with that of the declared setting on the same points.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    claim : str
+        Its id.
+
+    Returns
+    -------
+    dict
+        Setting → verdict; empty too for claims that the settings do not decide.
+    """
+    table = _settings().get((track, claim), {})
+    return {name: found for name, found in table.items() if found != table[DECLARED]}
+
+
+@cache
+def _settings() -> dict[tuple[str, str], dict[str, str]]:
+    groups = stored_settings().groupby(["track", "claim"], sort=False)
+    return {key: dict(zip(rows["setting"], rows["verdict"], strict=True)) for key, rows in groups}
+
+
+def shares(track: str, claim: str) -> dict[bool, Share]:
+    """Share of the space in which a claim holds.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    claim : str
+        Its id.
+
+    Returns
+    -------
+    dict
+        Whether on equal terms → share; empty for a claim that the atlas does not decide.
+    """
+    return _shares().get((track, claim), {})
+
+
+@cache
+def _shares() -> dict[tuple[str, str], dict[bool, Share]]:
+    found: dict[tuple[str, str], dict[bool, Share]] = {}
+    columns = ["track", "claim", "equal", *Share._fields]
+    for track, claim, equal, *share in stored_shares()[columns].to_numpy():
+        found.setdefault((track, claim), {})[equal] = Share(*share)
+    return found
+
+
+def stored_shares() -> pd.DataFrame:
+    """Read `data/results/shares.csv`: the columns of `mecllm.atlas.shares` and `equal`."""
+    return pd.read_csv(data_path("results", "shares.csv"))
+
+
+def contradictions() -> list[str]:
+    """Name the verdicts that most of the space contradicts and whose entry has no note on it.
+
+    A claim that holds on the stated constants and in less than half of the space, or the other way
+    round, is either a matter of the constants or of what is compared: its note says which.
+
+    Returns
+    -------
+    list of str
+        A line each.
+    """
+    return [
+        f"{claim.id} on the {track} track: {claim.on(track)}, and holds in {share} of the space"
+        for claim in ledger()
+        if claim.id in CHECKED and not claim.note
+        for track in TRACKS
+        for share in [shares(track, claim.id).get(True)]
+        if share is not None and (claim.on(track) == HOLDS) != (share.holds > 1 / 2)
+    ]
