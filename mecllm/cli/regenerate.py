@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from mecllm.cli.results import Seeds, Workers, progress
+from mecllm.cli.results import Workers, progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,6 @@ class _Job:
 
 
 def results_command(
-    seeds: Seeds = 30,
     workers: Workers = 2,
     only: Annotated[
         list[str] | None, typer.Option(help="Tables whose name starts so; all by default.")
@@ -72,8 +71,8 @@ def results_command(
 
     parts = data_path("results", "parts")
     parts.mkdir(exist_ok=True)
-    jobs = [job for job in _jobs(seeds) if not only or job.name.startswith(tuple(only))]
-    identity = json.dumps({"seeds": seeds, "code": fingerprint(__name__)})
+    jobs = [job for job in _jobs() if not only or job.name.startswith(tuple(only))]
+    identity = json.dumps({"code": fingerprint(__name__)})
     with Store(parts / "log.sqlite", identity, _Name, _Cost) as log:
         finished = {key.name for key, _ in log.rows()}
         for job in jobs:
@@ -90,38 +89,38 @@ def results_command(
     shutil.rmtree(parts)
 
 
-def _jobs(seeds: int) -> Iterator[_Job]:
+def _jobs() -> Iterator[_Job]:
     """Figures first: the tie bands of the settings are decided on their tables."""
     from mecllm.atlas import Sweep
     from mecllm.study import certificates, settings
-    from mecllm.study.run import STUDIES
+    from mecllm.study.run import SEEDS, STUDIES
     from mecllm.system.scenario import TRACKS
 
     for figure in STUDIES:
         for track in TRACKS:
-            yield _Job(f"figure-{figure}-{track}", seeds, partial(_figure, figure, track, seeds))
+            yield _Job(f"figure-{figure}-{track}", SEEDS, partial(_figure, figure, track))
     for track in TRACKS:
         for name in settings.names(track):
-            steps = settings.steps(name, seeds)
-            yield _Job(f"settings-{track}: {name}", steps, partial(_setting, track, name, seeds))
+            job = partial(_setting, track, name)
+            yield _Job(f"settings-{track}: {name}", settings.steps(name), job)
     yield _Job("settings", 1, _all_settings)
     yield _Job("certificates", len(certificates.networks()), _certificates)
     yield _Job("atlas", len(Sweep.load("atlas").tasks(_ATLAS_POINTS)), _atlas)
     yield _Job("shares", 1, _shares)
 
 
-def _figure(figure: str, track: str, seeds: int, workers: int, parts: Path, done: _Done) -> None:
+def _figure(figure: str, track: str, workers: int, parts: Path, done: _Done) -> None:
     from mecllm.study.run import experiment, save_table
 
     part = parts / f"figure-{figure}-{track}.sqlite"
-    save_table(experiment(figure, track, seeds, workers, part, done))
+    save_table(experiment(figure, track, workers=workers, part=part, done=done))
 
 
-def _setting(track: str, name: str, seeds: int, workers: int, parts: Path, done: _Done) -> None:
+def _setting(track: str, name: str, workers: int, parts: Path, done: _Done) -> None:
     from mecllm.study import settings
 
     index = settings.names(track).index(name)
-    table = settings.decide(track, name, seeds, workers, parts / f"{track}-{index}", done)
+    table = settings.decide(track, name, workers, parts / f"{track}-{index}", done)
     table.to_csv(parts / f"{track}-{index}.csv", index=False)
 
 

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def figure_command(
     number: Annotated[str, typer.Argument(help="2, 3, 4 or 5.")],
     track: _Track = "literal",
-    seeds: Seeds = 30,
+    seeds: Seeds = 60,
     save: _Save = Path("figure.png"),
     workers: Workers = 2,
     stored: _Stored = False,
@@ -58,7 +58,7 @@ def figure_command(
 
 
 def claims_command(
-    full: Annotated[bool, typer.Option("--full", help="Run every figure anew, 30 seeds.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Run every figure anew.")] = False,
     workers: Workers = 2,
 ) -> None:
     """Decide every simulation claim again; fail when a verdict differs from the recorded one.

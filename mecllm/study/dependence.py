@@ -50,8 +50,10 @@ def moved(track: str, claim: str) -> dict[str, str]:
 
 @cache
 def _settings() -> dict[tuple[str, str], dict[str, str]]:
-    groups = stored_settings().groupby(["track", "claim"], sort=False)
-    return {key: dict(zip(rows["setting"], rows["verdict"], strict=True)) for key, rows in groups}
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in stored_settings().to_dict("records"):
+        found.setdefault((row["track"], row["claim"]), {})[row["setting"]] = row["verdict"]
+    return found
 
 
 def shares(track: str, claim: str) -> dict[bool, Share]:
@@ -74,9 +76,9 @@ def shares(track: str, claim: str) -> dict[bool, Share]:
 @cache
 def _shares() -> dict[tuple[str, str], dict[bool, Share]]:
     found: dict[tuple[str, str], dict[bool, Share]] = {}
-    columns = ["track", "claim", "equal", *Share._fields]
-    for track, claim, equal, *share in stored_shares()[columns].to_numpy():
-        found.setdefault((track, claim), {})[equal] = Share(*share)
+    for row in stored_shares().to_dict("records"):
+        share = Share(row["holds"], row["low"], row["high"])
+        found.setdefault((row["track"], row["claim"]), {})[row["equal"]] = share
     return found
 
 

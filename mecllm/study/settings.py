@@ -21,7 +21,7 @@ from mecllm.study import figures as studies
 from mecllm.study.checks import CHECKED, verdict
 from mecllm.study.records import Record, stored
 from mecllm.study.rules import Frames
-from mecllm.study.run import SEEDS, run
+from mecllm.study.run import run
 from mecllm.study.setting import Setting
 from mecllm.study.statistics import TIE_BAND
 from mecllm.system.files import data_path
@@ -37,6 +37,8 @@ _STUDIES: dict[str, Callable[..., list[Record]]] = {
     "5": partial(studies.figure_5, users=_USERS),
 }
 _CLAIMS = tuple(name for name in CHECKED if name[0] != "C")
+# Networks a setting: the first half of those of the figures.
+_SEEDS = 30
 # Half and twice the tie band, decided on the tables of the figures.
 _BANDS = {f"tie band {band:g}": band for band in (TIE_BAND / 2, 2 * TIE_BAND)}
 DECLARED = "as declared"
@@ -166,15 +168,14 @@ def names(track: str) -> list[str]:
     return [*settings(track), *_BANDS]
 
 
-def steps(name: str, seeds: int) -> int:
+def steps(name: str) -> int:
     """How many networks `decide` runs for a setting."""
-    return 1 if name in _BANDS else seeds * len(_STUDIES)
+    return 1 if name in _BANDS else _SEEDS * len(_STUDIES)
 
 
 def decide(
     track: str,
     name: str,
-    seeds: int = SEEDS,
     workers: int = 1,
     part: Path | None = None,
     done: Callable[[], object] = lambda: None,
@@ -186,8 +187,6 @@ def decide(
     track : {"literal", "repaired"}
     name : str
         One of `settings(track)`, or a tie band.
-    seeds : int
-        Networks.
     workers, part, done
         As `mecllm.study.run.run` takes them; a part is extended by the number of each figure.
 
@@ -206,7 +205,7 @@ def decide(
                 figure,
                 partial(study, setting=setting),
                 track,
-                range(seeds),
+                range(_SEEDS),
                 workers,
                 part and part.with_name(f"{part.name}-{figure}"),
                 done,

@@ -32,7 +32,7 @@ def test_figure_runs_and_draws(run, tmp_path) -> None:
 def test_figure_draws_what_is_stored(run, tmp_path) -> None:
     ended = run("figure", 4, "--stored", "--save", tmp_path / "four.pdf")
     assert ended.exit_code == 0, ended.output
-    assert "30 seeds" in ended.output
+    assert "60 seeds" in ended.output
 
 
 @pytest.mark.parametrize("words", [("6",), ("2", "--track", "printed")])

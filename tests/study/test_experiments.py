@@ -12,7 +12,7 @@ from mecllm.errors import ScenarioError
 from mecllm.study import figures as studies, run as runner
 from mecllm.study.ledgers import TOLERANCE, deviation
 from mecllm.study.records import _COLUMNS, Record, stored
-from mecllm.study.run import STUDIES, experiment, save_table
+from mecllm.study.run import SEEDS, STUDIES, experiment, save_table
 from mecllm.study.statistics import compare, curve, effect, interval, select
 from mecllm.system.scenario import TRACKS, Scenario
 
@@ -56,13 +56,13 @@ def test_the_ends_of_the_stored_sweeps_are_what_a_fresh_run_gives(track) -> None
 def test_stored_tables_are_tidy_and_complete(figure, track) -> None:
     frame = stored(figure, track)
     assert tuple(frame.columns) == _COLUMNS
-    assert set(frame["seed"]) == set(range(30))
+    assert set(frame["seed"]) == set(range(SEEDS))
     assert np.isfinite(frame["value"]).all()
     assert not frame.duplicated(["panel", "method", "x", "seed", "metric"]).any()
     sizes = frame.groupby(["panel", "method", "x", "metric"]).size()
     # A run of Figure 4 has an objective for each of its rounds and no more.
-    assert (sizes.drop("objective", level="metric", errors="ignore") == 30).all() or figure != "4"
-    assert (sizes == 30).all() or figure == "4"
+    assert (sizes.drop("objective", level="metric", errors="ignore") == SEEDS).all() or figure != "4"
+    assert (sizes == SEEDS).all() or figure == "4"
     assert frame.groupby("metric")["unit"].nunique().eq(1).all()
 
 
