@@ -1,9 +1,11 @@
 """Tables that no one types: verdicts, dependencies and times, read when the book is rendered.
 
 `{verdicts}`   counts of the claims ledger, a row for each group of claims and each track
+`{findings}`   the main findings, each with its number and a link
 `{packages}`   an extra of pyproject.toml, "package" or "others": versions, licences and reasons
 `{times}`      how long each chapter takes, from `_data/times.csv`; with "commands", how long
-               `make book` and `make test` take, from `_data/commands.csv`
+               `make book` and `make test` take, from `_data/commands.csv`; with "results", what
+               the stored tables cost, from `data/results/log.csv`
 """
 
 from __future__ import annotations
@@ -57,6 +59,17 @@ def verdicts() -> str:
         rows += [row(linked, track, numbers) for track, numbers in counts.items()]
     rows += [row("**all claims**", track, verdict_counts(track)) for track in TRACKS]
     return table(["claims on", "track", *VERDICTS, "all"], rows, "ll" + "r" * (len(VERDICTS) + 1))
+
+
+def findings() -> str:
+    """List the main findings."""
+    from mecllm.study.findings import findings as found
+
+    lines = []
+    for sentence, evidence in found():
+        page, _, label = evidence.partition("#")
+        lines.append(f"- {sentence} {{ref}}`→ chapter {int(page[:2])} <{label}>`")
+    return "\n".join(lines)
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -141,6 +154,25 @@ def commands(source: Path) -> str:
     return f"Measured {'; '.join(machines)}.\n\n" + table(["command", "time [s]"], rows, "lr")
 
 
+def results(source: Path) -> str:
+    """Tabulate what the stored tables cost, those of a kind together."""
+    with (source.parent / "data" / "results" / "log.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
+        entries = list(csv.DictReader(file))
+    rows: dict[str, list[int]] = {}
+    for entry in entries:
+        kind = rows.setdefault(entry["table"].partition(":")[0], [0, 0])
+        kind[0] += int(entry["seconds"])
+        kind[1] += int(entry["cpu_seconds"])
+    lines: list[list[object]] = [[f"`{name}`", *costs] for name, costs in rows.items()]
+    lines.append(["**all tables**", *map(sum, zip(*rows.values(), strict=True))])
+    workers = ", ".join(sorted({entry["workers"] for entry in entries}))
+    dates = ", ".join(sorted({entry["date"] for entry in entries}))
+    told = f"Measured {dates} with {workers} processes.\n\n"
+    return told + table(["table", "time [s]", "processor time [s]"], lines, "lrr")
+
+
 class Generated(SphinxDirective):
     """A directive whose content is Markdown made by a function of this file."""
 
@@ -152,8 +184,9 @@ class Generated(SphinxDirective):
         if self.name == "packages":
             return packages(source.parent, self.arguments[0])
         if self.name == "times":
-            return commands(source) if "commands" in self.arguments else times(source)
-        return verdicts()
+            made = {"commands": commands, "results": results}
+            return made.get("".join(self.arguments), times)(source)
+        return findings() if self.name == "findings" else verdicts()
 
     def run(self) -> list[nodes.Node]:
         """Parse it in place."""
@@ -165,6 +198,6 @@ class Generated(SphinxDirective):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
-    for name in ("verdicts", "packages", "times"):
+    for name in ("findings", "verdicts", "packages", "times"):
         app.add_directive(name, Generated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

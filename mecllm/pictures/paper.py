@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from mecllm.pictures.style import PALETTE, SERIES, panels
-from mecllm.study.statistics import curve
+from mecllm.study.statistics import curve, select, summary
 
 # 12345 J as "12.3k", which keeps the tick labels short over six decades.
 _ENGINEERING = EngFormatter(sep="")
@@ -225,8 +225,11 @@ def figure_4(frame: pd.DataFrame) -> Figure:
     figure, (axis,) = panels(1, height=2.9)
     styles = zip(("blue", "red", "green", "purple"), "os^D", strict=True)
     methods = sorted(frame["method"].unique(), key=_servers)
+    rounds = frame[frame["metric"] == "objective"]["x"].unique()
     for method, (color, marker) in zip(methods, styles, strict=True):
-        table = curve(frame, "objective", method)
+        # A run that has ended keeps its last objective.
+        table = select(frame, "objective", method).reindex(columns=sorted(rounds)).ffill(axis=1)
+        table = summary(table)
         axis.errorbar(
             table["x"],
             table["mean"],

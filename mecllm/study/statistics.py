@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mecllm.errors import ScenarioError
-from mecllm.system.arrays import Array
+from mecllm.system.arrays import Array, require
 
 # Two methods closer than this share count as tied. The iterations are run to within some 1e-4 of
 # their limits, so that the band is a choice of what matters and not of where they stopped; the
@@ -95,7 +95,13 @@ def intervals(values: Array, comparisons: int = 1) -> tuple[Array, Array]:
     -------
     mean, half : array (K,)
         Infinitely wide for a single seed, and where a value is infinite.
+
+    Raises
+    ------
+    ScenarioError
+        When a value is missing.
     """
+    require(~np.isnan(values), "values", values, "a number for every seed")
     size = len(values)
     finite = np.isfinite(values).all(axis=0)
     known = np.where(finite, values, 0.0)
@@ -223,6 +229,21 @@ def curve(frame: pd.DataFrame, metric: str, method: str, panel: str | None = Non
     ScenarioError
         When the table holds no such row.
     """
-    table = select(frame, metric, method, panel)
-    rows = [(float(x), *interval(table[x].dropna().to_numpy())) for x in table.columns]
+    return summary(select(frame, metric, method, panel))
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and half-width of its 95 % interval of each column.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Seeds in rows, x in columns.
+
+    Returns
+    -------
+    DataFrame
+        Columns x, mean, half.
+    """
+    rows = [(float(x), *interval(table[x].to_numpy())) for x in table.columns]
     return pd.DataFrame(rows, columns=["x", "mean", "half"])

@@ -61,7 +61,9 @@ def test_stored_tables_are_tidy_and_complete(figure, track) -> None:
     assert not frame.duplicated(["panel", "method", "x", "seed", "metric"]).any()
     sizes = frame.groupby(["panel", "method", "x", "metric"]).size()
     # A run of Figure 4 has an objective for each of its rounds and no more.
-    assert (sizes.drop("objective", level="metric", errors="ignore") == SEEDS).all() or figure != "4"
+    assert (
+        sizes.drop("objective", level="metric", errors="ignore") == SEEDS
+    ).all() or figure != "4"
     assert (sizes == SEEDS).all() or figure == "4"
     assert frame.groupby("metric")["unit"].nunique().eq(1).all()
 
