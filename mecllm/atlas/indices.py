@@ -18,7 +18,7 @@ from numpy.polynomial import legendre
 from mecllm.system.arrays import Array
 
 # Points a bin and coefficients: at most one coefficient for four points keeps a fit honest, and
-# degree 3 is as much as that allows for fifteen constants and 4,096 points; 1,024 allow degree 2.
+# degree 3 is as much as that allows for fifteen constants and 4,096 points; 512 allow degree 1.
 _MAX_DEGREE = 3
 _POINTS_A_TERM = 4
 _BINS = 16

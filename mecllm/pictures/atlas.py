@@ -19,9 +19,9 @@ from mecllm.system.arrays import Array
 COLORS = ("#D55E00", "#F2EFE9", "#0072B2")
 _SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
 _INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
-# Cells a side of a map, and steps along a constant: a cell of 1,024 points then
-# holds ten where the map is uniform.
-_CELLS, STEPS = 10, 12
+# Cells a side of a map, and steps along a constant: a cell of 512 points then
+# holds eight where the map is uniform.
+_CELLS, STEPS = 8, 12
 # Indices below this are left out of the picture's text: they round to 0.0.
 _LEAST_WRITTEN = 0.05
 # Maps: name → (x, y) with the labels of their axes.

@@ -70,22 +70,16 @@ def _neighbours() -> dict[str, Setting]:
     repairs = _DU | _AT_MOST | _DELAY
     split = {"user_kappa_W_per_Hz3": 5.5e-27, "server_kappa_W_per_Hz3": 2e-25}
     changes: dict[str, dict[str, Any]] = {
-        "κ1 = 1e-28": {"user_kappa_W_per_Hz3": 1e-28},
         "κ1 = 1e-26": {"user_kappa_W_per_Hz3": 1e-26},
         "κ2 = 1e-27": {"server_kappa_W_per_Hz3": 1e-27},
         "κ2 = 1e-24": {"server_kappa_W_per_Hz3": 1e-24},
         "σ² = -174 dBm/Hz": {"noise_dBm_per_Hz": -174.0},
-        "p_min = 1e-7 W": {"power_min_W": 1e-7},
-        "p_min = 0.1 W": {"power_min_W": 0.1},
-        "0.5 km square": {"size_km": 0.5},
-        "N = 20": {"users": 20},
         "N = 150": {"users": 150},
         "Σ ≤ max": _AT_MOST,
         "upload time, -174 dBm/Hz": _DELAY,
         "D^U = 256": _DU,
         "D^U = 256, Σ ≤ max": _DU | _AT_MOST,
         "D^U = 256, Σ ≤ max, upload time, -174 dBm/Hz": repairs,
-        "the same, κ1 = 1e-28": repairs | {"user_kappa_W_per_Hz3": 1e-28},
         "the same, κ2 = 1e-24": repairs | {"server_kappa_W_per_Hz3": 1e-24},
         "the same, N = 150": repairs | {"users": 150},
         "the same, κ1 = 5.5e-27, κ2 = 2e-25": repairs | split,

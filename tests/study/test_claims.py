@@ -168,7 +168,7 @@ def test_the_declared_setting_agrees_with_the_ledger(track) -> None:
 def test_a_setting_is_decided_again(monkeypatch) -> None:
     monkeypatch.setattr(regimes, "_STUDIES", {"2": regimes._STUDIES["2"]})
     monkeypatch.setattr(regimes, "_CLAIMS", ("A1", "A2", "A3"))
-    again = regimes.decide("literal", "N = 20")
+    again = regimes.decide("literal", "κ1 = 1e-26")
     key = ["track", "setting", "claim"]
     kept = regimes.stored_settings().merge(again, on=key, suffixes=("", "_again"))
     assert len(kept) == 3
