@@ -21,7 +21,7 @@ from mecllm.study.rules import FAILS, HOLDS, ONLY_IF, OPEN, RULES, TIES, Frames
 from mecllm.study.statistics import TIE_BAND
 
 # Bootstrap: enough that a share of the resamples is known to some three per cent.
-_RESAMPLES, _BOOTSTRAP_SEED = 300, 0
+RESAMPLES, _BOOTSTRAP_SEED = 300, 0
 
 
 class Found(NamedTuple):
@@ -50,7 +50,7 @@ def check(
     frames: Frames,
     equal: bool = False,
     band: float = TIE_BAND,
-    resamples: int = _RESAMPLES,
+    resamples: int = RESAMPLES,
 ) -> Found:
     """Decide a claim on the tables of one track.
 
@@ -95,7 +95,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    name: str, frames: Frames, band: float = TIE_BAND, resamples: int = _RESAMPLES
+    name: str, frames: Frames, band: float = TIE_BAND, resamples: int = RESAMPLES
 ) -> Verdict:
     """Decide a claim on the tables of one track in both arrangements.
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mecllm.errors import ScenarioError
-from mecllm.study.checks import CHECKED, Verdict, verdict
+from mecllm.study.checks import CHECKED, RESAMPLES, Verdict, verdict
 from mecllm.study.records import stored
 from mecllm.study.rules import FAILS, HOLDS, ONLY_IF, OPEN, TIES, Frames
 from mecllm.study.run import experiment
@@ -162,7 +162,9 @@ def fresh(
     return {f: experiment(f, track, seeds, workers, done=done) for f in FIGURES}
 
 
-def decide(frames: Frames, ids: Iterable[str] = CHECKED) -> dict[str, Verdict]:
+def decide(
+    frames: Frames, ids: Iterable[str] = CHECKED, resamples: int = RESAMPLES
+) -> dict[str, Verdict]:
     """Verdict and numbers of each simulation claim on the tables of one track.
 
     Parameters
@@ -171,13 +173,15 @@ def decide(frames: Frames, ids: Iterable[str] = CHECKED) -> dict[str, Verdict]:
         Figure → tidy table.
     ids : iterable of str
         Claims; all by default.
+    resamples : int
+        Bootstrap samples of the networks.
 
     Returns
     -------
     dict
         Id → verdict.
     """
-    return {name: verdict(name, frames) for name in ids}
+    return {name: verdict(name, frames, resamples=resamples) for name in ids}
 
 
 def differences(track: str, frames: Frames) -> list[str]:
@@ -197,7 +201,7 @@ def differences(track: str, frames: Frames) -> list[str]:
     return [
         f"{name} on the {track} track: recorded {recorded[name][track]!r}, found {found.verdict!r} "
         f"(as described: {found.described.numbers}; on equal terms: {found.equal.numbers})"
-        for name, found in decide(frames).items()
+        for name, found in decide(frames, resamples=0).items()
         if name not in recorded or recorded[name][track] != found.verdict
     ]
 

@@ -1,4 +1,4 @@
-"""`mecllm results`: one command that may be killed, goes on where it was, and tells what it cost."""
+"""`mecllm results`: one command that may be killed, goes on where it was, and says what it cost."""
 
 from __future__ import annotations
 

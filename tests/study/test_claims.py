@@ -59,11 +59,13 @@ def test_swapping_two_methods_is_noticed(tables, track) -> None:
         "4": {"M=5": "M=20", "M=20": "M=5"},
         "5": {"proposed": "random", "random": "proposed"},
     }
-    if track == "literal":
+    if track == "repaired":
         del swaps["4"]  # C2 is undecided there, and so is its mirror image
     for figure, swap in swaps.items():
-        frame = tables[track][figure].replace({"method": swap})
-        assert differences(track, {**tables[track], figure: frame}), f"figure {figure}"
+        frame = tables[track][figure]
+        method = frame["method"].replace(swap).where(frame["panel"] != "far", frame["method"])
+        changed = {**tables[track], figure: frame.assign(method=method)}
+        assert differences(track, changed), f"figure {figure}"
 
 
 @pytest.mark.parametrize("track", TRACKS)
