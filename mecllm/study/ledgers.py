@@ -219,8 +219,10 @@ class Equation:
         As the paper numbers them.
     statement : str
         What it says, in words.
+    reading : str
+        Where it is not taken by the letters of our copy: what stands there, and what is read.
     verdict : str
-        What became of it.
+        What became of it, under that reading.
     evidence : str
         `chapter#label` or `tests/file.py::test`.
     """
@@ -228,6 +230,7 @@ class Equation:
     number: str
     section: str
     statement: str
+    reading: str
     verdict: str
     evidence: str
 
