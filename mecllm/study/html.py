@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from html import escape
 
+from mecllm.study.coverage import sentences
 from mecllm.study.ledgers import VERDICTS, Equation, Erratum, decide, ledger, results
 from mecllm.system.scenario import TRACKS
 
@@ -72,6 +73,17 @@ def entry_table(entries: Sequence[Equation] | Sequence[Erratum], identity: str) 
         anchor = f"{identity}-{values[keys[0]]}".lower().replace(".", "-")
         rows.append(_row(cells, f'id="{escape(anchor)}"'))
     return _table("ledger", keys, rows)
+
+
+def sentence_table() -> str:
+    """HTML table of the paper's sentences, each with its rows of the ledger or why it has none."""
+    rows = []
+    for sentence in sentences():
+        links = (f'<a href="13-claims.html#claim-{c.lower()}">{c}</a>' for c in sentence.claims)
+        cells = [sentence.section, f"{sentence.begins} …", sentence.left_out]
+        section, begins, reason = map(escape, cells)
+        rows.append(_row([section, begins, ", ".join(links) or f"none: {reason}"]))
+    return _table("ledger", ["Section", "Sentence", "Rows of the ledger"], rows)
 
 
 def _link(evidence: str) -> str:

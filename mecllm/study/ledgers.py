@@ -22,6 +22,7 @@ VERDICTS = (HOLDS, _ONLY_IF, FAILS, OPEN)
 GROUPS = {
     "model and theory": "T",
     "set-up": "S",
+    "literature": "N",
     "Figure 2": "A",
     "Figure 3": "B",
     "Figure 4": "C",
@@ -42,7 +43,7 @@ class Claim:
     Parameters
     ----------
     id : str
-        T* theory, S* set-up, A*-D* Figures 2-5, E* abstract.
+        T* theory, S* set-up, N* literature, A*-D* Figures 2-5, E* abstract.
     where : str
         Section, figure or equation.
     statement : str
