@@ -55,7 +55,7 @@ def downlink_share(network: Network, decision: Decision) -> float:
     return float(downlink.sum() / (cost.local_energy + cost.edge_energy).sum())
 
 
-def weaker_servers(network: Network) -> np.ndarray:
+def _weaker_servers(network: Network) -> np.ndarray:
     """Whether each server does less per cycle, C^E D^E, than the mean of the network's servers."""
     return network.server_throughput < network.server_throughput.mean()
 
@@ -81,7 +81,7 @@ def greedy_table(track: str, seeds: Iterable[int], users: int = 50) -> pd.DataFr
     rows = []
     for seed in seeds:
         network = Scenario.load(TRACKS[track]).replace(users=users).draw(seed)
-        weak = weaker_servers(network)
+        weak = _weaker_servers(network)
         for method in _METHODS:
             solution = solve(network, method, seed)
             cost, own = solution.cost, solution.decision.association

@@ -11,7 +11,7 @@ import pytest
 from mecllm.methods import solve
 from mecllm.study.certificates import stored_certificates
 from mecllm.study.ledgers import ledger
-from mecllm.study.remarks import downlink_share, greedy_remarks, greedy_table, weaker_servers
+from mecllm.study.remarks import _weaker_servers, downlink_share, greedy_remarks, greedy_table
 from mecllm.system.association import greedy
 from mecllm.system.model import evaluate, reference_decision
 from mecllm.system.parameters import hardware
@@ -60,7 +60,7 @@ def test_greedy_is_as_the_ledger_says(track, against_proposed) -> None:
 def test_weaker_servers_are_those_below_the_mean() -> None:
     network = Scenario.load("repaired").replace(users=4, servers=3).draw(0)
     network = replace(network, server_throughput=np.array([1.0, 2.0, 6.0]))
-    assert weaker_servers(network).tolist() == [True, True, False]
+    assert _weaker_servers(network).tolist() == [True, True, False]
 
 
 def test_downlink_is_the_upload_at_full_power() -> None:
