@@ -15,8 +15,10 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.ledgers": (
             "GROUPS decide deviation differences equations errata ledger results verdict_counts"
         ),
-        "mecllm.study.html": "entry_table ledger_table settings_table verdict_table",
+        "mecllm.study.html": "entry_table ledger_table sentence_table settings_table verdict_table",
+        "mecllm.study.coverage": "LEFT_OUT SECTIONS sentences",
         "mecllm.study.settings": "settings stored_settings",
         "mecllm.study.bench": "sized",
+        "mecllm.study.remarks": "downlink_share greedy_remarks greedy_table",
     },
 )

@@ -8,6 +8,7 @@ from html import escape
 
 from mecllm.study import settings
 from mecllm.study.checks import Verdict
+from mecllm.study.coverage import sentences
 from mecllm.study.dependence import moved, shares
 from mecllm.study.ledgers import VERDICTS, Claim, Equation, Erratum, decide, ledger, results
 from mecllm.study.settings import stored_settings
@@ -119,6 +120,17 @@ def entry_table(entries: Sequence[Equation] | Sequence[Erratum], identity: str) 
         anchor = f"{identity}-{values[keys[0]]}".lower().replace(".", "-")
         rows.append(_row(cells, f'id="{escape(anchor)}"'))
     return _table("ledger", keys, rows)
+
+
+def sentence_table() -> str:
+    """HTML table of the paper's sentences, each with its rows of the ledger or why it has none."""
+    rows = []
+    for sentence in sentences():
+        links = (f'<a href="13-claims.html#claim-{c.lower()}">{c}</a>' for c in sentence.claims)
+        cells = [sentence.section, f"{sentence.begins} …", sentence.left_out]
+        section, begins, reason = map(escape, cells)
+        rows.append(_row([section, begins, ", ".join(links) or f"none: {reason}"]))
+    return _table("ledger", ["Section", "Sentence", "Rows of the ledger"], rows)
 
 
 def _link(evidence: str) -> str:

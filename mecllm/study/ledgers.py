@@ -22,6 +22,7 @@ VERDICTS = (HOLDS, ONLY_IF, TIES, FAILS, OPEN)
 GROUPS = {
     "model and theory": "T",
     "set-up": "S",
+    "literature": "N",
     "Figure 2": "A",
     "Figure 3": "B",
     "Figure 4": "C",
@@ -42,7 +43,7 @@ class Claim:
     Parameters
     ----------
     id : str
-        T* theory, S* set-up, A*-D* Figures 2-5, E* abstract.
+        T* theory, S* set-up, N* literature, A*-D* Figures 2-5, E* abstract.
     where : str
         Section, figure or equation.
     statement : str
@@ -243,8 +244,10 @@ class Equation:
         As the paper numbers them.
     statement : str
         What it says, in words.
+    reading : str
+        Where it is not taken by the letters of our copy: what stands there, and what is read.
     verdict : str
-        What became of it.
+        What became of it, under that reading.
     evidence : str
         `chapter#label` or `tests/file.py::test`.
     """
@@ -252,6 +255,7 @@ class Equation:
     number: str
     section: str
     statement: str
+    reading: str
     verdict: str
     evidence: str
 

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.theory.symbols": "LITERAL REPAIRED Pair User",
         "mecllm.theory.derive_run": "arguments track_of",
         "mecllm.theory.printed": "PRINTED",
+        "mecllm.theory.letters": "by_the_letter readings",
         "mecllm.theory.lemma1": "exact_penalty vertices",
         "mecllm.theory.learners": "LOSSES Learner fit freeze labelled lipschitz unit_samples",
         "mecllm.theory.definition1": "expected_stability replace_one",

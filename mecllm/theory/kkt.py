@@ -92,7 +92,10 @@ def lagrangian(*, surrogate: bool, track: Track = LITERAL) -> Expr:
 
 
 def printed_lagrangian() -> Expr:
-    """Equation (33), transcribed: K plus the multiplier terms as the paper prints them."""
+    """Equation (33), transcribed: K plus the multiplier terms as the paper prints them.
+
+    The term of γ4 stands there twice. K + Q has it once: γ4 of the print is half of that in (37).
+    """
     g = {(i, n): sp.Symbol(f"gamma_{i}{n}", nonnegative=True) for i in (1, 2, 3, 4) for n in _USERS}
     mu = {(i, m): sp.Symbol(f"mu_{i}{m}", real=True) for i in (1, 2) for m in SERVERS}
     limit = {
@@ -104,6 +107,7 @@ def printed_lagrangian() -> Expr:
         u = User.of(n)
         total += g[1, n] * (1 - u.layers) + g[2, n] * (u.layers - LAYERS)
         total += g[3, n] * (u.power - limit[f"pmax_{n}"])
+        total += g[4, n] * (u.frequency - limit[f"fmax_{n}"])
         total += g[4, n] * (u.frequency - limit[f"fmax_{n}"])
     for m in SERVERS:
         one, two = Pair.of(1, m), Pair.of(2, m)

@@ -1,8 +1,8 @@
 """Equations (12)-(32) as the paper prints them, transcribed by hand and derived from nothing.
 
-Three readings are made, and only these: ``d_n`` stands for the number of bits s(d_n) in (13),
-(18), (23), (24), (28) and (29); the lost fraction bar of (18) is put back between the two halves
-of a difference; C^E D^E of (21) and (26) belong to server m.
+Where letters of the paper, or of our copy, are not taken as they stand,
+``mecllm.theory.letters`` has the reading and what the letters would say, and
+``data/equations.csv`` has it in words.
 """
 
 from __future__ import annotations

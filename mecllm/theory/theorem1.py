@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, product
-from typing import Any
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -17,7 +16,7 @@ SHARE = Symbol("alpha", positive=True)
 SAMPLES = Symbol("k", positive=True)
 LIPSCHITZ = Symbol("L", positive=True)
 CURVATURE = Symbol("mu", nonnegative=True)
-_DISTANCE = Symbol("D", positive=True)
+DISTANCE = Symbol("D", positive=True)
 MULTIPLIER = Symbol("lambda", positive=True)
 
 Law = Mapping[tuple[int, ...], Expr]
@@ -149,9 +148,9 @@ def distance_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
     -------
     Expr
     """
-    below = minimisers * (1 - SHARE + curvature / 2) * _DISTANCE**2
-    above = 2 * LIPSCHITZ * _DISTANCE / SAMPLES
-    return sp.factor(sp.solve(sp.Eq(below, above), _DISTANCE)[0])
+    below = minimisers * (1 - SHARE + curvature / 2) * DISTANCE**2
+    above = 2 * LIPSCHITZ * DISTANCE / SAMPLES
+    return sp.factor(sp.solve(sp.Eq(below, above), DISTANCE)[0])
 
 
 def loss_bound(minimisers: int, curvature: Expr = CURVATURE) -> Expr:
@@ -183,7 +182,7 @@ def largest_diameter() -> Expr:
     μD² <= (∇ℓ(u) - ∇ℓ(v))·(u - v) <= 2LD.
     """
     mu = Symbol("mu", positive=True)
-    return sp.solve(sp.Eq(mu * _DISTANCE**2, 2 * LIPSCHITZ * _DISTANCE), _DISTANCE)[0]
+    return sp.solve(sp.Eq(mu * DISTANCE**2, 2 * LIPSCHITZ * DISTANCE), DISTANCE)[0]
 
 
 def linear_instance() -> dict[str, Expr]:
@@ -240,54 +239,18 @@ def boundary_instance() -> dict[str, Expr]:
     }
 
 
-def _printed() -> dict[str, Expr]:
-    """Formulas of Appendix A as the paper prints them, transcribed by hand (ξ = 3 for (A.5))."""
-    pull = sum(g**2 for g in gaps(3))
-    return {
-        "A.5 middle": pull * 3 * (1 - SHARE),
-        "A.5 last": pull * (1 - SHARE),
-        "A.9": 1 - SHARE,
-        "A.11": (1 - SHARE) * _DISTANCE**2,
-        "A.15": 2 * LIPSCHITZ * _DISTANCE / SAMPLES,
-        "A.16": 2 * LIPSCHITZ / ((1 - SHARE) * SAMPLES),
-        "A.17": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
-        "A.18": 2 * LIPSCHITZ**2 / ((1 - SHARE) * SAMPLES),
-        "10": 2 * LIPSCHITZ**2 / (SAMPLES * (1 - SHARE)),
-    }
-
-
-def _derived() -> dict[str, Expr]:
-    """Derive the same quantities; they are the printed ones but for the middle line of (A.5)."""
-    masks, bound = independent_masks(3), loss_bound(1, sp.Integer(0))
-    return {
-        "A.5 middle": expected_penalty(masks),
-        "A.5 last": expected_penalty(masks),
-        "A.9": curvature_gap(2).subs(CURVATURE, 0),
-        "A.11": curvature_gap(2).subs(CURVATURE, 0) * _DISTANCE**2,
-        "A.15": LIPSCHITZ * _DISTANCE / SAMPLES + LIPSCHITZ * _DISTANCE / SAMPLES,
-        "A.16": distance_bound(1, sp.Integer(0)),
-        "A.17": bound,
-        "A.18": bound,
-        "10": bound,
-    }
-
-
-#: Bound (10) of the paper and the one from strong convexity at both minimisers, and all formulas as
-#: printed and as derived; each is made when it is first asked for.
+#: Bound (10) of the paper and the one from strong convexity at both minimisers; each is made when
+#: it is first asked for.
 PAPER_BOUND: Expr
 SHARP_BOUND: Expr
-PRINTED: dict[str, Expr]
-DERIVED: dict[str, Expr]
 
-_MAKERS: dict[str, Callable[[], Any]] = {
+_MAKERS: dict[str, Callable[[], Expr]] = {
     "PAPER_BOUND": lambda: loss_bound(1, sp.Integer(0)),
     "SHARP_BOUND": lambda: loss_bound(2),
-    "PRINTED": _printed,
-    "DERIVED": _derived,
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Expr:
     if name not in _MAKERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals().setdefault(name, _MAKERS[name]())

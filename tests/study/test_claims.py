@@ -22,12 +22,13 @@ from mecllm.study.rules import HOLDS, ONLY_IF, RULES
 from mecllm.system.scenario import TRACKS
 
 IDS = [
-    *(f"T{n}" for n in range(1, 28)),
-    *(f"S{n}" for n in range(1, 5)),
+    *(f"T{n}" for n in range(1, 40)),
+    *(f"S{n}" for n in range(1, 11)),
+    *(f"N{n}" for n in range(1, 4)),
     *(f"A{n}" for n in range(1, 4)),
     *(f"B{n}" for n in range(1, 12)),
     *(f"C{n}" for n in range(1, 4)),
-    *(f"D{n}" for n in range(1, 8)),
+    *(f"D{n}" for n in range(1, 11)),
     *(f"E{n}" for n in range(1, 4)),
 ]
 

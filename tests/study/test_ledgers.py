@@ -8,6 +8,8 @@ import pytest
 
 from mecllm.errors import ScenarioError
 from mecllm.study import ledgers as ledger
+from mecllm.theory.letters import readings
+from mecllm.theory.printed import PRINTED
 from tests.book import BOOK, ROOT
 
 PAPER = {str(n) for n in range(1, 52)} | {f"A.{n}" for n in range(1, 19)}
@@ -57,8 +59,15 @@ def test_every_fault_of_the_audit_is_listed():
     assert listed >= {f"F{n}" for n in range(1, 17)}
 
 
+def test_readings_stand_beside_their_equations():
+    """Words in the table and readings of the transcription are of the same equations."""
+    written = {row.number for row in ledger.equations() if row.reading != "as printed"}
+    undone = {number for reading in readings() for number in reading.numbers}
+    assert written & PRINTED.keys() == undone - {"v#"}  # the text assigns v#, without a number
+
+
 def test_a_row_without_a_verdict_is_refused(tmp_path, monkeypatch):
-    text = "number,section,statement,verdict,evidence\n13,4.1,K,,05-transform#x\n"
+    text = "number,section,statement,reading,verdict,evidence\n13,4.1,K,as printed,,05-a#x\n"
     (tmp_path / "equations.csv").write_text(text, encoding="utf-8")
     monkeypatch.setattr(ledger, "data_path", tmp_path.joinpath)
     with pytest.raises(ScenarioError, match="13: verdict"):

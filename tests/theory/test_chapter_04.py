@@ -7,17 +7,16 @@ import pytest
 import sympy as sp
 
 from mecllm.system.stability import paper_bound, sharp_bound
-from mecllm.theory import theorem1
+from mecllm.theory import appendix_a, theorem1
+from mecllm.theory.appendix_a import DERIVED, PRINTED
 from mecllm.theory.compare import agree, mismatches
 from mecllm.theory.definition1 import replace_one
-from mecllm.theory.learners import LOSSES, Learner, fit, lipschitz
+from mecllm.theory.learners import LOSSES, Learner, fit, lipschitz, unit_samples
 from mecllm.theory.theorem1 import (
     CURVATURE,
-    DERIVED,
     LIPSCHITZ,
     MULTIPLIER,
     PAPER_BOUND,
-    PRINTED,
     SAMPLES,
     SHARE,
     SHARP_BOUND,
@@ -175,3 +174,94 @@ def test_two_minimisers_halve_the_bound() -> None:
     assert agree(theorem1.loss_bound(1), 2 * theorem1.loss_bound(2))
     assert agree(theorem1.loss_bound(1, sp.Integer(0)), PRINTED["10"])
     assert agree(theorem1.distance_bound(1, sp.Integer(0)), PRINTED["A.16"])
+
+
+# --- The last steps, each on a path of its own --------------------------------------------------
+
+LAST = ("A.15", "A.16", "A.17", "A.18", "10")
+
+
+def test_last_steps_have_paths_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong step of one path moves its own equation and no other."""
+    paths = {
+        "A.15": "_largest_room",
+        "A.16": "distance_bound",
+        "A.17": "_largest_rise",
+        "10": "gradient_bound",
+    }
+    for number, name in paths.items():
+        with monkeypatch.context() as patch:
+            right = getattr(appendix_a, name)
+            patch.setattr(appendix_a, name, lambda *a, right=right: right(*a) * 3)
+            moved = set(mismatches(PRINTED, appendix_a._derived())) - {"A.5 middle"}
+        # (A.18) is the larger of the rise of (A.17) and the fall.
+        assert moved == ({number, "A.18"} if number == "A.17" else {number})
+
+
+def test_a18_counts_falls_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    fall = appendix_a._largest_fall()
+    assert agree(fall, LIPSCHITZ**2 / (4 * SAMPLES * (1 - SHARE)))
+    monkeypatch.setattr(
+        appendix_a, "_largest_fall", lambda pull: 9 * LIPSCHITZ**2 / (SAMPLES * pull)
+    )
+    assert mismatches(PRINTED, appendix_a._derived()) == ["A.5 middle", "A.18"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a18_over_every_training_set(count: int) -> None:
+    """The expectation over all S and z_i' of a law stays below half of (A.18), and reaches it."""
+    chance, new = sp.symbols("q r", positive=True)
+    expected = appendix_a.expected_change(count, chance, new)
+    half = PRINTED["A.18"].subs(SAMPLES, count) / 2
+    assert agree(expected / half, chance + new - 2 * chance * new)
+    assert agree(expected.subs({chance: 1, new: 0}), half)
+    for q in (0, sp.Rational(1, 3), 1):
+        for r in (0, sp.Rational(1, 2), 1):
+            assert sp.simplify(expected.subs({chance: q, new: r}) / half) <= 1
+
+
+def test_10_from_the_optimality_conditions() -> None:
+    """Half of (10) follows without any of (A.7) to (A.18), is what runs, and is attained."""
+    half = appendix_a.gradient_bound()
+    assert agree(2 * half, PRINTED["10"])
+    assert agree(half, theorem1.linear_instance()["change"])
+    lip, k, share, _ = points()
+    numbers = sp.lambdify((LIPSCHITZ, SAMPLES, SHARE), 2 * half)(lip, k, share)
+    np.testing.assert_allclose(paper_bound(lip, k, share), numbers, rtol=1e-10)
+
+
+def last_steps(learner: Learner, samples: np.ndarray, new: np.ndarray) -> dict[str, float]:
+    """Largest left over right side of (A.15), (A.17) and (10) when sample 0 is replaced."""
+    count, share, lip = len(samples), learner.share, lipschitz(learner, np.vstack([samples, new]))
+    before = fit(learner, samples, tolerance=1e-12).weights
+    row = np.zeros(len(new), dtype=int)
+    after = fit(learner, samples, row, new, before, 1e-12).weights
+    change = learner.losses(after, samples[row]) - learner.losses(before, samples[row])
+    distance = np.linalg.norm(after - before, axis=-1)
+    bound = 2 * lip**2 / ((1 - share) * count)
+    sides = {
+        "A.15": (1 - share) * distance**2 / (2 * lip * np.maximum(distance, 1e-9) / count),
+        "A.17": change / bound,
+        "10": np.abs(change) / paper_bound(lip, count, share),
+    }
+    return {number: float(np.max(ratio)) for number, ratio in sides.items()}
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_last_steps_hold_for_learners(loss: str, share: float) -> None:
+    rng = np.random.default_rng(5)
+    learner = Learner(LOSSES[loss], share, radius=2.0)
+    samples, new = unit_samples(rng, 12, 3), unit_samples(rng, 40, 3)
+    found = last_steps(learner, samples, np.vstack([new, -samples[:1]]))
+    # Strong convexity at both minimisers leaves half of the room that the paper gives.
+    assert {number: ratio for number, ratio in found.items() if ratio > 0.5 + 1e-9} == {}
+
+
+def test_last_steps_are_attained_to_half_and_fail_for_the_sum() -> None:
+    labels = alternating(9)
+    found = last_steps(Learner(LOSSES["linear"], 0.5, radius=1e3), labels, -labels[:1])
+    assert found == pytest.approx({"A.15": 0.5, "A.17": 0.5, "10": 0.5}, abs=1e-6)
+    # The learner with the sum of losses is the one of the mean with a pull k times weaker.
+    change = last_steps(Learner(LOSSES["linear"], 1 - 0.5 / 9, radius=1e3), labels, -labels[:1])
+    assert change["10"] * paper_bound(1.0, 9, 1 - 0.5 / 9) / paper_bound(1.0, 9, 0.5) > 1

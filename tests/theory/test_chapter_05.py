@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
 
+from mecllm.errors import SolverError
+from mecllm.paper import SeparableProblem, SurrogateProblem, auxiliary, surrogate
+from mecllm.system.model import reference_decision
 from mecllm.system.scenario import Scenario
 from mecllm.theory import convexity, fractional as transform
 from mecllm.theory.compare import agree, mismatches
@@ -37,6 +42,21 @@ def test_d_for_bits_is_wrong_where_the_paper_prints_it() -> None:
     }
     wrong = {"13", "v#", "18", "23", "24", "28", "29", "32b", "32c"}
     assert set(mismatches(literal, DERIVED)) == wrong
+
+
+@pytest.mark.parametrize("name", ["paper", "repaired"])
+def test_p4_is_solved_only_if_it_is_scaled(name: str) -> None:
+    """T13: in units of a feasible point Clarabel finds the least K; in SI units it fails."""
+    network = Scenario.load(name).draw(3)
+    point = reference_decision(network, np.arange(network.users) % network.servers)
+    aux, one = auxiliary(network, point), np.ones(network.users)
+    blocks = SeparableProblem(network, point).solve(aux.local, aux.upload, aux.edge)[0]
+    scaled = SurrogateProblem(network, point).solve(aux.local, aux.upload, aux.edge)[0]
+    values = [surrogate(network, found, aux) for found in (scaled, blocks)]
+    assert values[0] == pytest.approx(values[1], rel=1e-7)
+    si = replace(point, power=one, bandwidth=one, user_frequency=one, server_frequency=one)
+    with pytest.raises(SolverError):
+        SurrogateProblem(network, si).solve(aux.local, aux.upload, aux.edge)
 
 
 def test_mismatches_refuses_a_missing_equation() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -16,10 +17,12 @@ from mecllm.paper import surrogate_k
 from mecllm.system import model
 from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
-from mecllm.theory import derive_run as numeric, kkt
+from mecllm.theory import appendix_a, derive_run as numeric, kkt
 from mecllm.theory.compare import agree, mismatches
 from mecllm.theory.fractional import DERIVED
+from mecllm.theory.letters import Reading, by_the_letter, readings
 from mecllm.theory.printed import PRINTED
+from mecllm.theory.theorem1 import LIPSCHITZ, SAMPLES, SHARE
 
 #: Equations with a text of their own: (16) and (32a)-(32e) repeat (12) and (22)-(26).
 TRANSCRIBED = [number for number in PRINTED if not number.startswith(("16", "32"))]
@@ -62,8 +65,38 @@ def test_lost_minus_in_front_of_a_transcribed_equation(number: str) -> None:
 def test_sign_errors_in_the_printed_lagrangian() -> None:
     derived = kkt.lagrangian(surrogate=True)
     printed = kkt.printed_lagrangian()
+    once = {g: g / 2 for g in printed.free_symbols if g.name.startswith("gamma_4")}
+    printed = printed.subs(once)
     for term in printed.args:
         assert not agree(printed - 2 * term, derived)
+        # A term that is lost, or printed twice as that of γ4 is.
+        assert not agree(printed - term, derived)
+        assert not agree(printed + term, derived)
+
+
+@pytest.mark.parametrize("reading", readings(), ids=lambda reading: reading.printed)
+def test_every_reading_is_needed(reading: Reading) -> None:
+    """Each letter that is not taken as it stands would be seen as an error of its equation."""
+    assert by_the_letter(reading) == list(reading.numbers)
+
+
+def test_a_reading_that_changes_nothing_is_not_reported() -> None:
+    for reading in readings():
+        assert by_the_letter(replace(reading, undo=lambda expression: expression)) == []
+
+
+def factor_errors(expression: Expr) -> Iterator[Expr]:
+    """Expressions with a wrong constant, a lost or doubled 1/k or L, or α for 1 - α."""
+    yield from (expression * factor for factor in (2, sp.Rational(1, 2), LIPSCHITZ, 1 / LIPSCHITZ))
+    yield from (expression * SAMPLES, expression / SAMPLES, expression.subs(SHARE, 1 - SHARE))
+
+
+@pytest.mark.parametrize("number", ["A.15", "A.16", "A.17", "A.18", "10"])
+def test_errors_in_the_last_steps_of_appendix_a(number: str) -> None:
+    right = appendix_a.PRINTED[number]
+    wrong = [e for e in (*sign_errors(right), *factor_errors(right)) if not e.equals(right)]
+    assert len(wrong) >= 6
+    assert [e for e in wrong if agree(e, appendix_a.DERIVED[number])] == []
 
 
 class PlantSign(ast.NodeTransformer):
