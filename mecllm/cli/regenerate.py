@@ -102,7 +102,7 @@ def _jobs() -> Iterator[_Job]:
     for track in TRACKS:
         for name in settings.names(track):
             job = partial(_setting, track, name)
-            yield _Job(f"settings-{track}: {name}", settings.steps(name), job)
+            yield _Job(f"settings-{track}: {name}", settings.steps(track, name), job)
     yield _Job("settings", 1, _all_settings)
     yield _Job("certificates", len(certificates.networks()), _certificates)
     yield _Job("atlas", len(Sweep.load("atlas").tasks(_ATLAS_POINTS)), _atlas)

@@ -22,7 +22,7 @@ from mecllm.study.rules import HOLDS, ONLY_IF, RULES
 from mecllm.system.scenario import TRACKS
 
 IDS = [
-    *(f"T{n}" for n in range(1, 40)),
+    *(f"T{n}" for n in range(1, 41)),
     *(f"S{n}" for n in range(1, 11)),
     *(f"N{n}" for n in range(1, 4)),
     *(f"A{n}" for n in range(1, 4)),
