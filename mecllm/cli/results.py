@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mecllm.cli.console import console
+from mecllm.cli.own import CLAIMED, print_claims
+
 _TRACK = "literal or repaired"
 # Quick mode of `claims`: this many seeds are run again and compared with the stored tables.
 _QUICK_SEEDS = 1
@@ -36,8 +39,6 @@ def figure_command(
     stored: _Stored = False,
 ) -> None:
     """Run the experiment behind a figure of the paper and draw it."""
-    from rich.console import Console
-
     from mecllm.errors import ScenarioError
     from mecllm.pictures import use_style
     from mecllm.pictures.paper import DRAW
@@ -55,7 +56,7 @@ def figure_command(
         part.unlink(missing_ok=True)
     use_style()
     DRAW[number](frame).savefig(save)
-    Console().print(f"{save}: figure {number}, {track} track, {frame['seed'].nunique()} seeds")
+    console().print(f"{save}: figure {number}, {track} track, {frame['seed'].nunique()} seeds")
 
 
 def results_command(
@@ -92,6 +93,10 @@ def results_command(
 
 
 def claims_command(
+    scenario: Annotated[
+        str | None, typer.Argument(help="Decide on networks of this scenario (.toml) instead.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Networks of that scenario.")] = 10,
     full: Annotated[bool, typer.Option("--full", help="Run every figure anew, 30 seeds.")] = False,
     workers: _Workers = 2,
 ) -> None:
@@ -99,6 +104,10 @@ def claims_command(
 
     By default from the stored tables, of which the first seed is run again and compared.
     """
+    if scenario is not None:
+        with _progress(scenario, len(CLAIMED) * seeds) as done:
+            print_claims(scenario, seeds, workers, done)
+        return
     from rich.console import Console
 
     from mecllm.study import ledgers as claims
@@ -135,7 +144,7 @@ def _progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
         TimeElapsedColumn,
     )
 
-    title_column = TextColumn("{task.description}")
+    title_column = TextColumn("{task.description}", markup=False)
     columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "mecllm.study.html": "entry_table ledger_table verdict_table",
         "mecllm.study.settings": "SETTINGS stored_settings",
+        "mecllm.study.own": "claims_of commented_start every_method",
         "mecllm.study.bench": "sized",
     },
 )
