@@ -22,6 +22,8 @@ unexport MPLBACKEND
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
+# One after the other, also with -j: `make notebook execute` would run a notebook while it is written.
+.NOTPARALLEL:
 .PHONY: help env book pdf test test-elsewhere check-book lint format lock text notebook execute times assignments clean
 
 help: ## this list

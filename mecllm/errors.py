@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
+# Most letters of a value in a message: enough to find it again.
+_SHOWN = 200
+
 
 class ScenarioError(ValueError):
     """An input that the model cannot accept.
@@ -20,7 +25,9 @@ class ScenarioError(ValueError):
 
     def __init__(self, where: str, key: str, value: object, allowed: str) -> None:
         self.where, self.key, self.value, self.allowed = where, key, value, allowed
-        super().__init__(f"{where}: {key} = {value!r} is not allowed; expected {allowed}")
+        # One line, also for an array, whose text has several.
+        shown = shorten(repr(value), _SHOWN, placeholder=" …")
+        super().__init__(f"{where}: {key} = {shown} is not allowed; expected {allowed}")
 
 
 class SolverError(RuntimeError):

@@ -8,8 +8,9 @@ from itertools import product
 import numpy as np
 from hypothesis import strategies as st
 
+from mecllm.system.formulation import Formulation, Weights
 from mecllm.system.model import Decision, server_load
-from mecllm.system.network import Formulation, Network, Weights
+from mecllm.system.network import Network
 
 LITERAL = Formulation(transmission_delay=False, capacity="equal", stability_bound="paper")
 REPAIRED = Formulation(transmission_delay=True, capacity="at_most", stability_bound="sharp")

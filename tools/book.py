@@ -15,6 +15,7 @@ import hashlib
 import math
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -68,6 +69,28 @@ def executed(notebook: Path) -> Path:
     return target
 
 
+def copied(source: Path, target: Path) -> None:
+    """Copy a folder so that the copy can be written, whoever may write the original.
+
+    What is left of an earlier copy is removed, also where it cannot be written.
+    """
+    if target.exists():
+        _writable(target)
+        shutil.rmtree(target)
+    ignore = shutil.ignore_patterns(*CACHES)
+    shutil.copytree(source, target, ignore=ignore, copy_function=shutil.copyfile)
+    _writable(target)
+
+
+def _writable(folder: Path) -> None:
+    """Let the owner write a folder and all folders in it."""
+    for path in (
+        folder,
+        *(Path(root) / name for root, names, _ in os.walk(folder) for name in names),
+    ):
+        path.chmod(path.stat().st_mode | stat.S_IRWXU)
+
+
 def render(work: Path) -> Path:
     """Run Jupyter Book in a fresh folder; a warning is an error."""
     build = [sys.executable, "-c", JUPYTER_BOOK, "build", "book", "-W", "-n", "--keep-going", "-q"]
@@ -88,8 +111,7 @@ def main() -> None:
     wanted = fingerprint(files("book", "tools/book.py", *BESIDE, *COMPUTING))
     if committed or not stamp.is_file() or stamp.read_text() != wanted:
         work = BUILD / "work"
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(BOOK, work / "book", ignore=shutil.ignore_patterns(*CACHES))
+        copied(BOOK, work / "book")
         for name in BESIDE:
             shutil.copy(ROOT / name, work)
         try:

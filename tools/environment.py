@@ -50,6 +50,9 @@ FAULTS = {
     r"No space left on device|os error 28|Disk quota exceeded": (
         "The disk is full: make room, .venv takes 1.4 GB, and try again."
     ),
+    r"No usable temporary directory": (
+        "No temporary folder can be written: it is full, or TMPDIR names one that is not there."
+    ),
     r"[Tt]emporary failure in name|NewConnectionError|ConnectTimeout|ProxyError|SSLError"
     r"|Could not connect|error sending request|dns error|timed out|Failed to fetch"
     r"|Connection (?:refused|reset|broken)|network was disabled": (

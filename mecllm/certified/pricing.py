@@ -31,6 +31,8 @@ _NEAR_SMALL, _NEAR = 0.1, 0.03
 _DRIFT = 2.0
 # Kicked restarts, and the share of users that a kick moves.
 _KICKS, _KICKED = 12, 0.15
+# A gap below, relative, is one of rounding: nothing better can be found, nor a better bound.
+_PROVEN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +99,23 @@ def priced(network: Network, seed: int = 0) -> Priced:
     moves = moves.between(clock_price / _DRIFT, clock_price * _DRIFT)
     history = [current.objective]
     rng = np.random.default_rng(seed)
-    for _ in range(_KICKS + 1 if small else 1):
+    # Where nobody can move, a kick is none.
+    for _ in range(_KICKS + 1 if small and len(moves.users) else 1):
         start = current if len(history) == 1 else _kicked(network, current, moves, rng)
         found = descend(network, start, moves)
         if found.objective < current.objective:
             current = found
         history.append(current.objective)
-    if small and network.formulation.capacity == "at_most":
+        if _proven(current, dual):
+            break
+    if small and not _proven(current, dual) and network.formulation.capacity == "at_most":
         bound = max(dual, refined_bound(network, prices, current.decision.association))
     return Priced(current, prices, dual, bound, tuple(history))
+
+
+def _proven(found: Allocation, bound: float) -> bool:
+    """Whether the bound leaves nothing to find."""
+    return found.objective - bound <= _PROVEN * abs(found.objective)
 
 
 def _kicked(

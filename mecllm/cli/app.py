@@ -1,4 +1,4 @@
-"""The command line: `mecllm solve | verify | figure | results | claims | sweep | bench`."""
+"""The command line: `mecllm scenario | solve | verify | compare | figure | claims | …`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mecllm.cli import regenerate, results, sweep
+from mecllm.cli import own, regenerate, results, sweep
+from mecllm.cli.console import console, print_table
 from mecllm.errors import ScenarioError, SolverError
 
 # Commands import what they need when they run: `--help` should not wait for NumPy.
@@ -40,7 +41,9 @@ app = typer.Typer(
     help="Resource allocation for stable LLM training in mobile edge computing.",
 )
 
-_Source = Annotated[str, typer.Argument(help="'paper', 'repaired' or a scenario file (.toml).")]
+_Source = Annotated[
+    str, typer.Argument(help="'paper', 'repaired', a scenario (.toml) or a saved network (.npz).")
+]
 _Seed = Annotated[int, typer.Option(min=0, help="Seed of the draw.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -52,20 +55,27 @@ def solve_command(
     method: Annotated[str, typer.Option(help="One of " + ", ".join(_METHOD_NAMES))] = "proposed",
     as_json: _AsJson = False,
     save: Annotated[Path | None, typer.Option(help="Write the decision to this file.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Write a row for each user (.csv).")] = None,
+    network: Annotated[Path | None, typer.Option(help="Write the network drawn (.npz).")] = None,
 ) -> None:
     """Draw a network of a scenario, solve it and say what the solution costs."""
     from mecllm.methods import solve
-    from mecllm.system.scenario import Scenario
+    from mecllm.system.files import write_whole
     from mecllm.system.solution import save_decision
 
-    network = Scenario.load(scenario).draw(seed)
-    solution = solve(network, method, seed=seed)
+    drawn = own.drawn(scenario, seed)
+    solution = solve(drawn, method, seed=seed)
     if save is not None:
         save_decision(solution.decision, save)
+    if table is not None:
+        frame = solution.to_frame()
+        write_whole(table, lambda draft: frame.to_csv(draft, lineterminator="\n"))
+    if network is not None:
+        drawn.save(network)
     if as_json:
         print(json.dumps({"scenario": scenario, "seed": seed} | solution.summary(), indent=2))
     else:
-        _print_table(f"{method} on {scenario}, seed {seed}", _costs(solution))
+        print_table(f"{method} on {scenario}, seed {seed}", _costs(solution))
 
 
 @app.command("verify")
@@ -79,15 +89,14 @@ def verify_command(
 ) -> None:
     """Recompute a decision: constraints, stationarity, and how far from optimal it can be."""
     from mecllm.certified.certificate import verify
-    from mecllm.system.scenario import Scenario
     from mecllm.system.solution import load_decision
 
-    network = Scenario.load(scenario).draw(seed)
+    network = own.drawn(scenario, seed)
     certificate = verify(network, load_decision(decision), claimed, sharp=sharp)
     if as_json:
         print(json.dumps(_report(certificate), indent=2))
     else:
-        _print_table(f"{decision.name} on {scenario}, seed {seed}", _report(certificate))
+        print_table(f"{decision.name} on {scenario}, seed {seed}", _report(certificate))
     if not certificate.accepted:
         raise typer.Exit(1)
 
@@ -99,8 +108,6 @@ def bench_command(
     largest: Annotated[int, typer.Option(min=100, help="Most users of the growth.")] = 1_000_000,
 ) -> None:
     """Measure exact against iterative and certified against heuristic, side by side."""
-    from rich.console import Console
-
     from mecllm.study import bench
 
     rows = bench.run(out, quick, largest)
@@ -108,8 +115,8 @@ def bench_command(
         ("time, fractional over exact", bench.speedup(rows)),
         ("geometric means over seeds", bench.summary(rows)),
     ):
-        Console().print(title, style="bold")
-        Console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+        console().print(title, style="bold")
+        console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
     for track in bench.TRACKS:
         slope = bench.slope(rows, track)
         shown = "needs two sizes" if slope is None else f"{slope:.3f}"
@@ -127,20 +134,6 @@ def _report(certificate: Certificate) -> dict[str, object]:
         "lower bound": certificate.lower_bound,
         "gap": certificate.gap if certificate.feasible else None,
     }
-
-
-def _print_table(title: str, values: dict[str, object]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    for name, value in values.items():
-        lines = value if isinstance(value, list) else [value]
-        text = "\n".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in lines)
-        table.add_row(name, text or "none")
-    Console().print(table)
 
 
 def _costs(solution: Solution) -> dict[str, object]:
@@ -161,7 +154,7 @@ def _costs(solution: Solution) -> dict[str, object]:
     return costs
 
 
-for wing in (results, regenerate, sweep):
+for wing in (own, results, regenerate, sweep):
     wing.register(app)
 
 

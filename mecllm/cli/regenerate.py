@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from mecllm.cli.console import console
 from mecllm.cli.results import Workers, progress
 
 if TYPE_CHECKING:
@@ -63,8 +64,6 @@ def results_command(
 
     `log.csv` says what each table cost. The bench, which measures a machine, is `mecllm bench`.
     """
-    from rich.console import Console
-
     from mecllm.study.fingerprint import fingerprint
     from mecllm.study.store import Store
     from mecllm.system.files import data_path
@@ -83,7 +82,7 @@ def results_command(
                 job.run(workers, parts, done)
             cost = _Cost(time.perf_counter() - start, _processor_seconds() - before)
             log.add(_Name(job.name), cost)
-            Console().print(f"{job.name}: {cost.seconds:.0f} s, {cost.cpu_seconds:.0f} s of CPU")
+            console().print(f"{job.name}: {cost.seconds:.0f} s, {cost.cpu_seconds:.0f} s of CPU")
         costs = {key.name: cost for key, cost in log.rows()}
     _write_log(costs, workers)
     shutil.rmtree(parts)

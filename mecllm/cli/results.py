@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mecllm.cli.console import console
+from mecllm.cli.own import CLAIMED, print_claims
+
 _TRACK = "literal or repaired"
 # Quick mode of `claims`: this many seeds are run again and compared with the stored tables.
 _QUICK_SEEDS = 1
@@ -35,8 +38,6 @@ def figure_command(
     stored: _Stored = False,
 ) -> None:
     """Run the experiment behind a figure of the paper and draw it."""
-    from rich.console import Console
-
     from mecllm.errors import ScenarioError
     from mecllm.pictures import use_style
     from mecllm.pictures.paper import DRAW
@@ -54,10 +55,14 @@ def figure_command(
         part.unlink(missing_ok=True)
     use_style()
     DRAW[number](frame).savefig(save)
-    Console().print(f"{save}: figure {number}, {track} track, {frame['seed'].nunique()} seeds")
+    console().print(f"{save}: figure {number}, {track} track, {frame['seed'].nunique()} seeds")
 
 
 def claims_command(
+    scenario: Annotated[
+        str | None, typer.Argument(help="Decide on networks of this scenario (.toml) instead.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Networks of that scenario.")] = 10,
     full: Annotated[bool, typer.Option("--full", help="Run every figure anew.")] = False,
     workers: Workers = 2,
 ) -> None:
@@ -65,13 +70,16 @@ def claims_command(
 
     By default from the stored tables, of which the first seed is run again and compared.
     """
-    from rich.console import Console
+    if scenario is not None:
+        with progress(scenario, len(CLAIMED) * seeds) as done:
+            print_claims(scenario, seeds, workers, done)
+        return
 
     from mecllm.study import ledgers as claims
     from mecllm.study.run import SEEDS
     from mecllm.system.scenario import TRACKS
 
-    console, wrong = Console(), []
+    screen, wrong = console(), []
     seeds = SEEDS if full else _QUICK_SEEDS
     for track in TRACKS:
         kept = claims.results(track)
@@ -83,11 +91,11 @@ def claims_command(
             if off > claims.TOLERANCE:
                 wrong.append(f"figure {figure}, {track}: stored table differs by {off:.2g}")
     for line in wrong:
-        console.print(line)
+        screen.print(line)
     for track in TRACKS:
         counts = (f"{n} {verdict}" for verdict, n in claims.verdict_counts(track).items())
-        console.print(f"{track}: {', '.join(counts)}")
-    console.print(f"{len(wrong)} differences")
+        screen.print(f"{track}: {', '.join(counts)}")
+    screen.print(f"{len(wrong)} differences")
     if wrong:
         raise typer.Exit(1)
 
@@ -104,7 +112,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
         TimeElapsedColumn,
     )
 
-    title_column = TextColumn("{task.description}")
+    title_column = TextColumn("{task.description}", markup=False)
     columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mecllm.cli.console import console
+
 # What a shell reports of a command that Ctrl-C has ended: 128 and the signal's number.
 _INTERRUPTED = 130
 
@@ -20,7 +22,6 @@ def sweep(
     export: Annotated[Path | None, typer.Option(help="Also write .csv or .csv.gz.")] = None,
 ) -> None:
     """Run every method at every point of a space; may be killed and started again."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -42,13 +43,13 @@ def sweep(
 
     space = atlas.Sweep.load(spec)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console(stderr=True)) as bar:
 
         def show(done: int, wanted: int) -> None:
             if not bar.tasks:
@@ -59,15 +60,15 @@ def sweep(
             result = atlas.run(space, points, out, workers, dask, show)
         except KeyboardInterrupt:
             bar.stop()
-            Console(stderr=True).print(f"Stopped. {out} keeps its rows; the same command goes on.")
+            console(stderr=True).print(f"Stopped. {out} keeps its rows; the same command goes on.")
             raise typer.Exit(_INTERRUPTED) from None
-    Console().print(
+    console().print(
         f"{result.wanted} rows wanted: {result.found} were there, {result.added} added "
         f"({result.failed} of them failed points)."
     )
     if export is not None:
         count = atlas.export(space, out, export)
-        Console().print(f"{count} rows written to {export}.")
+        console().print(f"{count} rows written to {export}.")
 
 
 def register(app: typer.Typer) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from mecllm.errors import ScenarioError, SolverError
 from mecllm.paper.offers import Offer
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # HiGHS meets its constraints to 1e-7 in these units; nearer than that, two numbers are one.
 _TOLERANCE = 1e-7
@@ -23,13 +28,13 @@ class Polytope:
 
     Parameters
     ----------
-    equal, target : array (E, NM), (E,)
-    at_most, limit : array (U, NM), (U,)
+    equal, target : sparse array (E, NM), array (E,)
+    at_most, limit : sparse array (U, NM), array (U,)
     """
 
-    equal: Array
+    equal: csr_array
     target: Array
-    at_most: Array
+    at_most: csr_array
     limit: Array
 
     @classmethod
@@ -58,12 +63,22 @@ class Polytope:
             Of N + K M rows.
         """
         users, servers = shares.shape[1:]
-        one = np.kron(np.eye(users), np.ones(servers))
-        rows = np.einsum("knm,ml->klnm", shares, np.eye(servers)).reshape(-1, users * servers)
+        # One entry in N or M of a row is not 0: stored in full, 800 users and 125 servers would
+        # take a gigabyte, and most of the time.
+        from scipy.sparse import csr_array, vstack  # imported late, as below
+
+        pair, size = np.arange(users * servers), users * servers
+        one = csr_array((np.ones(size), (pair // servers, pair)), (users, size))
+        rows = csr_array((0, size))
+        for share in shares:
+            rows = vstack(
+                (rows, csr_array((share.ravel(), (pair % servers, pair)), (servers, size)))
+            )
+        rows.eliminate_zeros()
         if equal:
-            target = np.ones(users + len(rows))
-            return cls(np.vstack((one, rows)), target, rows[:0], target[:0])
-        return cls(one, np.ones(users), rows, np.ones(len(rows)))
+            target = np.ones(users + rows.shape[0])
+            return cls(vstack((one, rows), "csr"), target, rows[:0], target[:0])
+        return cls(one, np.ones(users), rows, np.ones(rows.shape[0]))
 
     def contains(self, point: Array) -> bool:
         """Whether a point (NM,) satisfies every row, to `_TOLERANCE`."""
@@ -93,6 +108,17 @@ class Polytope:
         SolverError
             When there is none.
         """
+        # CCCP asks for the same costs from every start, and without a penalty at every step.
+        asked = (costs.tobytes(), binary)
+        if asked not in self._solved:
+            self._solved[asked] = self._minimised(costs, binary)
+        return self._solved[asked].copy()
+
+    @cached_property
+    def _solved(self) -> dict[tuple[bytes, bool], Array]:
+        return {}
+
+    def _minimised(self, costs: Array, binary: bool) -> Array:
         # Imported late: it takes most of a second.
         from scipy.optimize import Bounds, LinearConstraint, milp
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -17,6 +19,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait as wait_for
 from typing import Any, TypeVar
@@ -27,7 +30,15 @@ from mecllm.errors import ScenarioError, SolverError
 _IN_FLIGHT = 4
 # A scheduler that does not answer within this time is not there.
 _CONNECT_SECONDS = 10
+# Workers of a cluster may come later than the jobs: after so long it is said that they are awaited,
+# and after so long they are given up. In between they are looked for every so often.
+_TELL_SECONDS, _GIVE_UP_SECONDS, _LOOK_SECONDS = 5.0, 300.0, 1.0
+# Sent as a text, since a worker without the package could not take a function of it.
+_HAS_PACKAGE = "__import__('importlib.util').util.find_spec('mecllm') is not None"
 
+_LOG = logging.getLogger(__name__)
+
+_Ready = Callable[[], None]
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
@@ -62,19 +73,23 @@ def completed(
     Raises
     ------
     ScenarioError
-        For a scheduler that cannot be reached.
+        For a scheduler that cannot be reached, or whose workers are missing, or lack the package,
+        for five minutes; what is awaited is logged after some seconds.
     SolverError
         When a process has died.
     """
     queue = iter(jobs)
     waiting: dict[Future[_Result], _Job] = {}
-    with _executor(workers, dask) as (pool, width):
+    with _executor(workers, dask) as (pool, width, ready):
         while True:
             for job in islice(queue, width - len(waiting)):
                 waiting[pool.submit(work, *arguments(job))] = job
             if not waiting:
                 return
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            done = wait(waiting, ready and _TELL_SECONDS, FIRST_COMPLETED).done
+            if ready and not done:
+                ready()
+            for future in done:
                 yield waiting.pop(future), _result(future)
 
 
@@ -95,13 +110,13 @@ class _Here(Executor):
 
 
 @contextlib.contextmanager
-def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
-    """Give an executor, and the number of jobs to have under way."""
+def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int, _Ready | None]]:
+    """Give an executor, the number of jobs to have under way, and what waits for its workers."""
     if dask is not None:
         with _cluster(dask) as cluster:
             yield cluster
     elif workers == 1:
-        yield _Here(), 1
+        yield _Here(), 1, None
     else:
         # A forked process would share this one's connection to a store, which SQLite forbids.
         context = multiprocessing.get_context("spawn")
@@ -110,7 +125,7 @@ def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
             pool = ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(end,))
             try:
                 _start(pool, workers)
-                yield pool, _IN_FLIGHT * workers
+                yield pool, _IN_FLIGHT * workers, None
             except BaseException:
                 # Ctrl-C, a full disk: what is under way is not waited for, the next run repeats it.
                 lifeline.close()
@@ -120,7 +135,7 @@ def _executor(workers: int, dask: str | None) -> Iterator[tuple[Executor, int]]:
 
 
 @contextlib.contextmanager
-def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
+def _cluster(address: str) -> Iterator[tuple[Executor, int, _Ready]]:
     try:
         distributed = importlib.import_module("distributed")
     except ImportError as error:
@@ -131,9 +146,39 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
     except (OSError, ValueError) as error:
         raise ScenarioError("sweep", "dask", address, "a running Dask scheduler") from error
     with client:
+        _await_workers(client, address)
         threads = sum(client.ncores().values())
         # `pure` would give two rows that happen to have equal arguments one key.
-        yield client.get_executor(pure=False), _IN_FLIGHT * max(threads, 1)
+        pool = client.get_executor(pure=False)
+        yield pool, _IN_FLIGHT * max(threads, 1), partial(_await_workers, client, address)
+
+
+def _await_workers(client: Any, address: str) -> None:
+    """Return when the cluster has workers and all of them have the package.
+
+    Raises
+    ------
+    ScenarioError
+        When that takes longer than `_GIVE_UP_SECONDS`.
+    """
+    start, told = time.monotonic(), False
+    while (missing := _missing(client, address)) is not None:
+        waited = time.monotonic() - start
+        if waited > _GIVE_UP_SECONDS:
+            allowed = f"{missing}; none came within {_GIVE_UP_SECONDS:g} s"
+            raise ScenarioError("sweep", "dask", address, allowed)
+        if waited > _TELL_SECONDS and not told:
+            _LOG.warning("%s awaits %s; gives up in %g s", address, missing, _GIVE_UP_SECONDS)
+            told = True
+        time.sleep(_LOOK_SECONDS)
+
+
+def _missing(client: Any, address: str) -> str | None:
+    """Say what a cluster lacks to begin."""
+    if not client.ncores():
+        return f"a worker (dask worker {address})"
+    lacking = [worker for worker, has in client.run(eval, _HAS_PACKAGE).items() if not has]
+    return f"mecllm to be installed where {lacking[0]} runs" if lacking else None
 
 
 def _start(pool: Executor, workers: int) -> None:

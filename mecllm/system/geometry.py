@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array
+from mecllm.system.files import number, read_rows
 
 # Mean Earth radius of the IUGG (R1), the usual choice for great-circle distances.
 _EARTH_RADIUS_M = 6_371_008.8
@@ -71,35 +71,18 @@ def read_coordinates(path: str | Path) -> Array:
     ScenarioError
         Naming the file, the line and the value that is not a coordinate.
     """
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ScenarioError(str(path), "file", type(error).__name__, "a readable CSV") from error
-    names = [name.strip().lower() for name in rows[0]] if rows else []
-    columns = []
-    for name, limit in (("latitude", 90.0), ("longitude", 180.0)):
-        if names.count(name) != 1:
-            raise ScenarioError(str(path), "columns", names, f"exactly one column {name!r}")
-        index = names.index(name)
-        columns.append(
-            [
-                _coordinate(path, line, name, row[index] if index < len(row) else "", limit)
-                for line, row in enumerate(rows[1:], start=2)
-                if row
-            ]
-        )
-    if not columns[0]:
-        raise ScenarioError(str(path), "rows", 0, "at least one row of coordinates")
+    limits = {"latitude": 90.0, "longitude": 180.0}
+    rows = read_rows(Path(path), tuple(limits), any_case=True)
+    columns = [
+        [_coordinate(path, line, name, row[name], limit) for line, row in rows]
+        for name, limit in limits.items()
+    ]
     return np.array(columns, dtype=np.float64).T
 
 
 def _coordinate(path: str | Path, line: int, name: str, text: str, limit: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not abs(value) <= limit:
+    value = number(path, line, name, text)
+    if abs(value) > limit:
         allowed = f"a number between -{limit:g} and {limit:g}"
         raise ScenarioError(str(path), f"line {line}, {name}", text, allowed)
     return value

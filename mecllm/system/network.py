@@ -2,73 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from dataclasses import asdict, dataclass, fields, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mecllm.errors import ScenarioError
-from mecllm.system.arrays import Array, IntArray
-from mecllm.system.files import write_whole
+from mecllm.system.arrays import Array, IntArray, require_positive
+from mecllm.system.files import read_npz, write_npz
+from mecllm.system.formulation import Formulation, Weights
 from mecllm.system.geometry import DistanceGain
 
-
-@dataclass(frozen=True)
-class Formulation:
-    """Which of the paper's formulas are taken literally and which repaired.
-
-    Parameters
-    ----------
-    transmission_delay : bool
-        Whether the time s/r of the upload counts as delay. Equation (4) leaves it out.
-    capacity : {"equal", "at_most"}
-        Whether a server must hand out all its bandwidth and clock, as (9e) and (9g) print, or may
-        keep some.
-    stability_bound : {"paper", "sharp"}
-        Theorem 1 as printed, 2L²/(k(1-α/Υ)), or with its sharp constant.
-    """
-
-    transmission_delay: bool
-    capacity: Literal["equal", "at_most"]
-    stability_bound: Literal["paper", "sharp"]
-
-    def __post_init__(self) -> None:
-        allowed: dict[str, tuple[object, ...]] = {
-            "transmission_delay": (True, False),
-            "capacity": ("equal", "at_most"),
-            "stability_bound": ("paper", "sharp"),
-        }
-        for key, choices in allowed.items():
-            value = getattr(self, key)
-            if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
-                raise ScenarioError("formulation", key, value, f"one of {choices}")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Weights ω of the objective, priority and normalisation in one number.
-
-    Parameters
-    ----------
-    energy : float
-        ω_e [1/J].
-    delay : float
-        ω_t [1/s].
-    stability : float
-        ω_s [1].
-    """
-
-    energy: float
-    delay: float
-    stability: float
-
-    def __post_init__(self) -> None:
-        for key, value in asdict(self).items():
-            if not (np.isfinite(value) and value >= 0):
-                raise ScenarioError("weights", key, value, "a finite number >= 0")
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +58,14 @@ class Network:
         Most users that a server admits (the declared capacity rule of the greedy and the random
         association).
     user_position, server_position : array (N, 2), (M, 2)
-        Planar [m], or latitude and longitude [degree] when drawn from coordinates.
+        Planar [m], or latitude and longitude [degree] when drawn from coordinates; NaN where only
+        the gains are known.
 
     Raises
     ------
     ScenarioError
-        For a wrong shape, a non-finite or a non-positive constant, or N < M where every server
-        must be used.
+        For a wrong shape, a non-finite or a non-positive constant, N < M where every server must
+        be used, or weights that were normalised by other constants.
 
     Examples
     --------
@@ -150,6 +100,47 @@ class Network:
     user_position: Array
     server_position: Array
 
+    @classmethod
+    def from_arrays(cls, base: str | Path = "repaired", seed: int = 0, **arrays: Any) -> Network:
+        """Make a network of one's own values; a named scenario gives all that is missing.
+
+        Weights are normalised last, by what was given.
+
+        Parameters
+        ----------
+        base : str or Path
+            Scenario whose laws draw the rest: a name, or a file that ends in `.toml`.
+        seed : int
+            Of what is drawn.
+        **arrays
+            As `Scenario.with_arrays` takes them: `gain` (N, M) with `gain_unit`, positions, chips
+            by name, and any key of a scenario, such as `tokens` (N,), `bandwidth_MHz` (M,),
+            `samples` (N,), `weight_delay`.
+
+        Returns
+        -------
+        Network
+            Of as many users and servers as the arrays have.
+
+        Raises
+        ------
+        ScenarioError
+            Naming the array, its first bad entry and what is allowed.
+
+        Examples
+        --------
+        >>> from mecllm import Network
+        >>> network = Network.from_arrays(
+        ...     gain=[[-95, -110], [-120, -90], [-101, -99]], gain_unit="dB",
+        ...     tokens=[90, 2000, 700], server_device=["NVIDIA T4", "NVIDIA V100 PCIe"],
+        ... )
+        >>> network.users, network.servers, float(round(network.gain[0, 0] * 1e10, 2))
+        (3, 2, 3.16)
+        """
+        # A scenario draws networks, so its module cannot be known to this one at the start.
+        scenarios: Any = import_module("mecllm.system.scenario")
+        return scenarios.Scenario.load(base).with_arrays(**arrays).draw(seed)
+
     def __post_init__(self) -> None:
         arrays = _shapes(len(self.flops_per_layer), len(self.bandwidth_max))
         if isinstance(self.gain, DistanceGain):
@@ -162,21 +153,32 @@ class Network:
             object.__setattr__(self, key, value)
         for key in ("layers", "noise_density", "lipschitz", *arrays):
             if "position" not in key:
-                _require_positive(key, getattr(self, key))
+                require_positive("network", key, getattr(self, key))
         if self.layers < 2:
             raise ScenarioError("network", "layers", self.layers, "at least 2, so that α has room")
-        convexity = self.strong_convexity
-        if not (np.isfinite(convexity) and convexity >= 0):
-            raise ScenarioError("network", "strong_convexity", convexity, "a finite number >= 0")
+        if self.strong_convexity != 0:
+            require_positive("network", "strong_convexity", self.strong_convexity)
         if self.users == 0 or self.servers == 0:
             raise ScenarioError("network", "(N, M)", (self.users, self.servers), "N >= 1, M >= 1")
         if np.any(self.power_min > self.power_max):
-            least = float(self.power_min.max())
-            raise ScenarioError("network", "power_min", least, "power_max at most")
+            raise ScenarioError("network", "power_min", float(max(self.power_min)), "<= power_max")
         if self.formulation.capacity == "equal" and self.users < self.servers:
-            allowed = f"at least the {self.servers} servers: (9e) and (9g) are equalities, so a "
-            allowed += "server without users is infeasible"
+            allowed = f"at least the {self.servers} servers: (9e), (9g) let none be without users"
             raise ScenarioError("network", "users", self.users, allowed)
+        if self.weights.basis and self.weights.basis != self.basis:
+            allowed = "Network.from_arrays, which normalises anew, or with_weights(...)"
+            raise ScenarioError("network", "weights", "normalised by others", allowed)
+
+    @property
+    def basis(self) -> str:
+        """Mark of all constants that the terms of the objective depend on."""
+        digest = hashlib.sha256(repr([getattr(self, key) for key in _SCALARS]).encode())
+        for key in _WEIGHED:
+            value = getattr(self, key)
+            parts = (value.users, value.servers) if isinstance(value, DistanceGain) else (value,)
+            for part in parts:
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def users(self) -> int:
@@ -213,6 +215,16 @@ class Network:
         """
         return replace(self, weights=Weights(energy, delay, stability))
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with one row a user; names of columns end in the unit."""
+        import pandas as pd  # takes half a second
+
+        nearest = self.nearest()
+        columns = {f"{key}_{unit}": getattr(self, key) for key, unit in PER_USER.items()}
+        columns |= {f"position_{axis}": self.user_position[:, axis] for axis in (0, 1)}
+        columns |= {"best_server": nearest, "best_gain_dB": 10 * np.log10(self.link_gain(nearest))}
+        return pd.DataFrame(columns).rename_axis("user")
+
     def save(self, path: str | Path) -> None:
         """Write every array, bit for bit, to an `.npz` file that needs no pickle."""
         header: dict[str, object] = {
@@ -224,12 +236,7 @@ class Network:
         if isinstance(self.gain, DistanceGain):
             header["gain"] = {key: getattr(self.gain, key) for key in _PATH_LOSS}
             arrays["gain"] = np.empty(0)
-
-        def write(draft: Path) -> None:
-            with draft.open("wb") as file:  # given a name, NumPy would add .npz to it
-                np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
-
-        write_whole(path, write)
+        write_npz(path, header, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -240,33 +247,33 @@ class Network:
         ScenarioError
             When the file is not a saved network.
         """
-        allowed = "a file written by Network.save"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                arrays = {key: file[key] for key in _ARRAYS}
-                scalars = {key: header[key] for key in _SCALARS}
-                formulation = Formulation(**header["formulation"])
-                weights = Weights(**header["weights"])
-                if "gain" in header:
-                    ends = arrays["user_position"], arrays["server_position"]
-                    arrays["gain"] = DistanceGain(*ends, **header["gain"])
-        except (OSError, BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
-            raise ScenarioError(str(path), "network", type(error).__name__, allowed) from error
-        return cls(formulation=formulation, weights=weights, **scalars, **arrays)
+            header, arrays = read_npz(path)
+            arrays = {key: arrays[key] for key in _ARRAYS}
+            scalars = {key: header[key] for key in _SCALARS}
+            formulation = Formulation(**header["formulation"])
+            weights = Weights(**header["weights"])
+            if "gain" in header:
+                ends = arrays["user_position"], arrays["server_position"]
+                arrays["gain"] = DistanceGain(*ends, **header["gain"])
+            return cls(formulation=formulation, weights=weights, **scalars, **arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            allowed = "a file written by Network.save"
+            what = str(error) if isinstance(error, ScenarioError) else type(error).__name__
+            raise ScenarioError(str(path), "network", what, allowed) from error
 
 
-# Arrays with one number per user.
-PER_USER = (
-    "flops_per_layer",
-    "payload",
-    "user_throughput",
-    "user_kappa",
-    "user_frequency_max",
-    "power_min",
-    "power_max",
-    "samples",
-)
+# Arrays with one number per user, and their units in the names of a table.
+PER_USER = {
+    "flops_per_layer": "FLOP",
+    "payload": "bit",
+    "user_throughput": "FLOP_per_cycle",
+    "user_kappa": "W_per_Hz3",
+    "user_frequency_max": "Hz",
+    "power_min": "W",
+    "power_max": "W",
+    "samples": "1",
+}
 
 
 def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
@@ -280,18 +287,14 @@ def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _require_positive(key: str, value: object) -> None:
-    array = np.asarray(value, dtype=np.float64)
-    bad = ~(np.isfinite(array) & (array > 0))
-    if bad.any():
-        where = f"{key}[{', '.join(map(str, np.argwhere(bad)[0]))}]" if array.ndim else key
-        raise ScenarioError("network", where, float(array[bad].flat[0]), "a finite number > 0")
-
-
 _SCALARS = ("layers", "noise_density", "lipschitz", "strong_convexity")
 _ARRAYS = tuple(
     field.name
     for field in fields(Network)
     if field.name not in (*_SCALARS, "formulation", "weights")
+)
+# What the terms of the objective depend on, at a point where p is not at its minimum.
+_WEIGHED = tuple(
+    key for key in _ARRAYS if key not in ("power_min", "server_slots") and "position" not in key
 )
 _PATH_LOSS = ("intercept", "slope", "distance_min")

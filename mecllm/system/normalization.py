@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mecllm.system.formulation import Weights
 from mecllm.system.model import evaluate, reference_decision
 from mecllm.system.network import Network
 
@@ -29,8 +30,10 @@ def normalize_weights(network: Network) -> Network:
         server_frequency=network.server_frequency_max[best] * share,
     )
     cost = evaluate(network, point)
-    return network.with_weights(
+    weights = Weights(
         energy=network.weights.energy / float(cost.energy.mean()),
         delay=network.weights.delay / float(cost.delay.mean()),
         stability=network.weights.stability / float(cost.stability.mean()),
+        basis=network.basis,
     )
+    return replace(network, weights=weights)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mecllm.system.arrays import Array
-from mecllm.system.files import data_path
+from mecllm.system.files import data_path, number, read_rows
 
 Status = Literal["stated", "assumed", "inferred"]
 
@@ -103,14 +104,32 @@ class Law:
 
 @dataclass(frozen=True)
 class Spec:
-    """Declaration of a parameter: symbol, unit, meaning and the values it may take."""
+    """Declaration of a parameter: symbol, unit, meaning and the values it may take.
+
+    Parameters
+    ----------
+    symbol, unit, meaning : str
+        The paper's letter, the unit of the key, and what it is.
+    low, high : float
+        Least and greatest value.
+    why : str
+        Reason of the bounds.
+    zero : bool
+        Whether 0 is allowed as well.
+    whole, drawn, file : bool
+        Whether only whole numbers are; whether it is drawn per user or server; whether it names a
+        file.
+    choices : tuple of str
+        Words that are allowed, where it is a word.
+    """
 
     symbol: str
     unit: str
     meaning: str
     low: float = 0.0
-    low_open: bool = False
     high: float = math.inf
+    why: str = ""
+    zero: bool = False
     whole: bool = False
     drawn: bool = False
     choices: tuple[str, ...] = ()
@@ -123,53 +142,89 @@ class Spec:
             return "the path of a CSV file, relative to the scenario file"
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices))
-        kind = "a whole number" if self.whole else "a finite number"
-        low = "" if self.low == -math.inf else f" {'>' if self.low_open else '>='} {self.low:g}"
-        return kind + low + ("" if self.high == math.inf else f" and <= {self.high:g}")
+        kind = "a whole number" if self.whole else "a number"
+        either = ", or 0" if self.zero else ""
+        return f"{kind} >= {self.low:g} and <= {self.high:g}{either} ({self.why})"
 
     def accepts(self, value: object) -> bool:
         """Whether one value, or one end of an interval, is of the right type and within bounds."""
-        if self.choices:
-            return value in self.choices
-        if self.file:
-            return isinstance(value, str)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if self.choices or self.file:
+            return isinstance(value, str) and (self.file or value in self.choices)
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer):
             return False
-        if not math.isfinite(value) or (self.whole and value != int(value)):
+        # Compared before it is converted: a whole number may be too long for a float.
+        if not (self.low <= value <= self.high or (self.zero and value == 0)):
             return False
-        return (value > self.low if self.low_open else value >= self.low) and value <= self.high
+        return not self.whole or value == int(value)
+
+    def accepted(self, values: Array) -> NDArray[np.bool_]:
+        """Tell of each of many numbers whether it is within bounds.
+
+        Parameters
+        ----------
+        values : array
+            In the unit of the key.
+
+        Returns
+        -------
+        bool array
+            Like the values; NaN is not accepted.
+        """
+        good = (values >= self.low) & (values <= self.high)
+        if self.zero:
+            good |= values == 0
+        return good & (values == np.round(values)) if self.whole else good
 
 
-def parameter(symbol: str, unit: str, meaning: str, **bounds: Any) -> Any:
+def parameter(*words: Any, **more: Any) -> Any:
     """Dataclass field that carries its `Spec`.
 
     Parameters
     ----------
-    symbol, unit, meaning : str
-        As in `Spec`.
-    **bounds
-        The other fields of `Spec`.
+    *words, **more
+        Fields of `Spec`.
 
     Returns
     -------
     dataclasses.Field
         Typed as any value, so that the field may have the type of its values.
     """
-    return field(metadata={"spec": Spec(symbol, unit, meaning, **bounds)})
+    return field(metadata={"spec": Spec(*words, **more)})
 
 
-def hardware() -> dict[str, dict[str, float]]:
+# Figures of a chip that a scenario uses, as its keys end.
+FIGURES = ("cores", "flops_per_cycle", "frequency_max_GHz", "kappa_W_per_Hz3")
+
+
+def hardware(path: str | Path | None = None) -> dict[str, dict[str, float]]:
     """Read the chips of `data/hardware.csv`: name → figure, keyed as the scenario's keys end.
 
     Only the columns that a scenario uses are read; source and reasoning stand beside them.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A file of one's own with the same columns, whose chips are added.
+
+    Returns
+    -------
+    dict
+        `FIGURES` by name.
+
+    Raises
+    ------
+    ScenarioError
+        Naming the file, the line and the value that is no figure of a chip.
     """
-    figures = ("cores", "flops_per_cycle", "frequency_max_GHz", "kappa_W_per_Hz3")
-    with data_path("hardware.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     chips = {}
-    for row in rows:
-        numbers = {key: float(row[key]) for key in figures[:3]}
-        # Power is cubic in the clock (Section 3.1), so one datasheet point fixes κ = P/f³.
-        hertz = 1e9 * float(row["frequency_at_power_GHz"])
-        chips[row["name"]] = numbers | {figures[3]: float(row["power_W"]) / hertz**3}
+    for file in (data_path("hardware.csv"), *([Path(path)] if path else [])):
+        for line, row in read_rows(file, ("name", *FIGURES[:3], "power_W", _POINT)):
+            figures = {key: number(file, line, key, row[key]) for key in (*FIGURES[:3], _POINT)}
+            # Power is cubic in the clock (Section 3.1), so one datasheet point fixes κ = P/f³.
+            hertz = 1e9 * figures.pop(_POINT)
+            figures[FIGURES[3]] = number(file, line, "power_W", row["power_W"]) / hertz**3
+            chips[row["name"]] = figures
     return chips
+
+
+_POINT = "frequency_at_power_GHz"

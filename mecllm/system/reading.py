@@ -1,125 +1,86 @@
-"""Reads a scenario file: every entry is checked and an error says where it stands."""
+"""Reads a scenario file: every entry is checked, all faults are kept, each says where it stands."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mecllm.errors import ScenarioError
-from mecllm.system.files import read_toml
-from mecllm.system.network import Formulation
-from mecllm.system.parameters import Law, Provenance, Spec, hardware
+from mecllm.system.files import data_path, read_toml
+from mecllm.system.formulation import Formulation
+from mecllm.system.given import SIDES
+from mecllm.system.laws import read_law, read_provenance
+from mecllm.system.parameters import FIGURES, Spec, hardware
+from mecllm.system.tables import read_given
 
 FLAGS = tuple(f.name for f in fields(Formulation))
 _OPTIONAL = {"user_sites": "", "server_sites": ""}
-_LAWS = ("uniform", "integer", "hardware")
+# A list of chips in place of their four figures, and the tables of single users and servers.
+_DEVICES = {"user_device": "user", "server_device": "server"}
+_FILES = (*SIDES, "gain", "gain_unit", "gain_name", "chips")
 
 
-def read_law(where: str, key: str, spec: Spec, value: object, law: object) -> Law:
-    """Check and read the value of a drawn parameter.
+@dataclass
+class Reading:
+    """What a scenario file says, and all that is wrong with it.
 
     Parameters
     ----------
-    where : str
-        File, for the message.
-    key : str
-        Of the parameter; it names the figure of a chip.
-    spec : Spec
-        What is declared of the parameter.
-    value : object
-        A number, or the list that the law needs.
-    law : object
-        "uniform", "integer", "hardware", or None for a fixed value.
+    values : dict
+        The fields of `Scenario` by name; those at fault are missing, or what the base has.
+    faults : list of ScenarioError
+        In the order of the checks.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    faults: list[ScenarioError] = field(default_factory=list)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Keep an error and go on."""
+        try:
+            yield
+        except ScenarioError as error:
+            self.faults.append(error)
+
+
+def scenario_path(source: str | Path, folder: Path | None = None) -> Path:
+    """Path of a scenario given by its name or as a path that ends in `.toml`.
+
+    Parameters
+    ----------
+    source : str or Path
+        Name or path.
+    folder : Path, optional
+        Where a path starts from.
 
     Returns
     -------
-    Law
-        How the parameter is drawn.
+    Path
+        Of a file, which for a path may be missing.
 
     Raises
     ------
     ScenarioError
-        For an unknown law, an empty interval, a chip that the table does not hold or a value
-        outside the bounds.
+        For a name that none has.
     """
-    if law is None:
-        if not spec.accepts(value):
-            hint = "; an interval needs law = 'uniform' or 'integer'"
-            hint = hint if isinstance(value, list) else ""
-            raise ScenarioError(where, key, value, spec.allowed + hint)
-        return Law("fixed", (float(value),))  # type: ignore[arg-type]
-    if law not in _LAWS:
-        raise ScenarioError(where, f"{key}.law", law, "one of " + ", ".join(map(repr, _LAWS)))
-    if not isinstance(value, list) or not value:
-        raise ScenarioError(where, key, value, f"a list, for law = {law!r}")
-    if law == "hardware":
-        chips = hardware()
-        unknown = [name for name in value if name not in chips]
-        if unknown:
-            raise ScenarioError(where, key, unknown[0], "one of " + ", ".join(sorted(chips)))
-        devices = tuple(map(str, value))
-        return Law(
-            "hardware", tuple(chips[name][key.partition("_")[2]] for name in devices), devices
-        )
-    if len(value) != 2 or not all(spec.accepts(end) for end in value) or value[0] > value[1]:
-        raise ScenarioError(where, key, value, f"[low, high], low <= high, each {spec.allowed}")
-    if law == "integer" and any(end != int(end) for end in value):
-        raise ScenarioError(where, key, value, "whole ends, for law = 'integer'")
-    return Law(str(law), (float(value[0]), float(value[1])))
+    path = Path(source)
+    if path.suffix == ".toml":
+        return path if folder is None else folder / path
+    path = data_path("scenarios", f"{source}.toml")
+    if not path.is_file():
+        names = sorted(p.stem for p in data_path("scenarios").glob("*.toml"))
+        raise ScenarioError("scenario", "name", str(source), f"{', '.join(names)} or a .toml file")
+    return path
 
 
-def _read_provenance(where: str, key: str, entry: dict[str, Any]) -> Provenance:
-    """Check and read status, source and range of one entry of a scenario file.
-
-    Parameters
-    ----------
-    where : str
-        File, for the message.
-    key : str
-        Of the parameter.
-    entry : dict
-        Its table in the file.
-
-    Returns
-    -------
-    Provenance
-        Where the value comes from.
-
-    Raises
-    ------
-    ScenarioError
-        For an unknown field, a status that is none, an empty source or an empty range.
-    """
-    for name in entry:
-        if name not in ("value", "law", "status", "source", "range"):
-            allowed = "value, law, status, source or range"
-            raise ScenarioError(where, f"{key}.{name}", entry[name], allowed)
-    status, source, interval = entry.get("status"), entry.get("source"), entry.get("range")
-    if status not in ("stated", "assumed", "inferred"):
-        raise ScenarioError(where, f"{key}.status", status, "stated, assumed or inferred")
-    if not isinstance(source, str) or not source.strip():
-        raise ScenarioError(where, f"{key}.source", source, "a text")
-    if interval is None:
-        return Provenance(status, source)
-    good = (
-        isinstance(interval, list)
-        and len(interval) == 2
-        and all(
-            isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
-            for end in interval
-        )
-        and interval[0] <= interval[1]
-    )
-    if not good:
-        raise ScenarioError(where, f"{key}.range", interval, "[low, high] with low <= high")
-    return Provenance(status, source, (float(interval[0]), float(interval[1])))
-
-
-def read_scenario(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
+def read_scenario(path: Path, specs: Mapping[str, Spec], depth: int = 0) -> Reading:
     """Read a scenario file and check each entry.
+
+    A file with `base` says only what differs from that scenario, as `key = value` or as a table.
 
     Parameters
     ----------
@@ -127,56 +88,138 @@ def read_scenario(path: Path, specs: Mapping[str, Spec]) -> dict[str, Any]:
         TOML file.
     specs : mapping
         Declaration of each parameter by key.
+    depth : int
+        How many files have named this one as their base.
 
     Returns
     -------
-    dict
-        The fields of `Scenario` by name.
+    Reading
+        The fields of `Scenario`, and the faults by file, key, value and what is allowed.
 
     Raises
     ------
     ScenarioError
-        Naming the file, the key, the value and what is allowed.
+        When the file or its base cannot be read.
     """
-    table, where = read_toml(path), path.name
-    known = {"name", "summary", "formulation", *specs}
-    for key in table:
-        if key not in known:
-            raise ScenarioError(where, key, table[key], "one of " + ", ".join(sorted(known)))
+    table, where, found = read_toml(path), path.name, Reading()
+    own = "base" in table
+    if own:
+        if not isinstance(table["base"], str) or depth > 9:
+            raise ScenarioError(
+                where, "base", table["base"], "a scenario without a circle of bases"
+            )
+        base = scenario_path(table["base"], path.parent)
+        found = read_scenario(base, specs, depth + 1)
+        for key in _OPTIONAL:
+            if found.values.get(key):
+                found.values[key] = str((base.parent / found.values[key]).absolute())
+        found.values |= {
+            "name": path.stem,
+            "summary": f"As {table['base']}, but for what {where} says",
+        }
+    more = ("base", "files", *_DEVICES) if own else ()
+    known = {"name", "summary", "formulation", *specs, *more}
+    allowed = "one of " + ", ".join(sorted(known))
+    for key in (key for key in table if key not in known):
+        found.faults.append(ScenarioError(where, key, table[key], allowed))
     for key in ("name", "summary"):
-        if not isinstance(table.get(key), str):
-            raise ScenarioError(where, key, table.get(key, "(missing)"), "a text")
-    flags = table.get("formulation")
-    if not isinstance(flags, dict) or sorted(flags) != sorted(FLAGS):
+        if key in table or not own:
+            with found.noting():
+                if not isinstance(table.get(key), str):
+                    raise ScenarioError(where, key, table.get(key, "(missing)"), "a text")
+                found.values[key] = table[key]
+    with found.noting():
+        found.values["formulation"] = _formulation(where, table, found.values.get("formulation"))
+    files = table.get("files", {})
+    chips = None
+    with found.noting():
+        chips = _chips(path, files)
+    entries = {key: table.get(key, "(missing)") for key in specs if key in table or not own}
+    for key, side in _DEVICES.items() if own else ():
+        if key in table:
+            laws = {f"{side}_{figure}": table[key] for figure in FIGURES}
+            entries |= {k: {"value": value, "law": "hardware"} for k, value in laws.items()}
+    if "given" in found.values:
+        found.values["given"] = found.values["given"].without(tuple(entries))
+    sites = isinstance(table.get("shape"), dict) and table["shape"].get("value") == "sites"
+    found.values.setdefault("provenance", {})
+    found.values["provenance"] = dict(found.values["provenance"])
+    for key, entry in entries.items():
+        if key in _OPTIONAL and key not in table and not sites:
+            found.values[key] = _OPTIONAL[key]
+            continue
+        with found.noting():
+            entry = _as_table(specs[key], entry, where) if own else entry
+            _read_entry(found.values, where, key, specs[key], entry, chips)
+    found.values["file"] = str(path)
+    if files and not found.faults:
+        with found.noting():
+            _read_files(found, table, path, specs)
+    return found
+
+
+def _as_table(spec: Spec, entry: Any, where: str) -> dict[str, Any]:
+    """Entry of a file with a base, in which a value may stand alone."""
+    if not isinstance(entry, dict):
+        pair = isinstance(entry, list) and spec.drawn
+        entry = {"value": entry, "law": "uniform"} if pair else {"value": entry}
+    return {"status": "assumed", "source": where, **entry}
+
+
+def _read_entry(
+    values: dict[str, Any],
+    where: str,
+    key: str,
+    spec: Spec,
+    entry: Any,
+    chips: Mapping[str, Mapping[str, float]] | None,
+) -> None:
+    if not isinstance(entry, dict) or "value" not in entry:
+        raise ScenarioError(where, key, entry, "a table with value, status and source")
+    origin = read_provenance(where, key, spec, entry)
+    value, law = entry["value"], entry.get("law")
+    if spec.drawn:
+        values[key] = read_law(where, key, spec, value, law, chips)
+    elif law is not None or not spec.accepts(value):
+        raise ScenarioError(where, key, value, spec.allowed)
+    else:
+        values[key] = value if spec.whole or isinstance(value, str) else float(value)
+    values["provenance"][key] = origin
+
+
+def _formulation(where: str, table: dict[str, Any], base: Formulation | None) -> Formulation:
+    flags = table.get("formulation", {} if base else None)
+    known = set(flags) if isinstance(flags, dict) else {"(no table)"}
+    if not known <= set(FLAGS) or (base is None and known != set(FLAGS)) or flags is None:
         raise ScenarioError(where, "formulation", flags, f"a table with {', '.join(FLAGS)}")
     try:
-        formulation = Formulation(**flags)
+        return replace(base, **flags) if base else Formulation(**flags)
     except ScenarioError as error:
         key = f"formulation.{error.key}"
         raise ScenarioError(where, key, error.value, error.allowed) from error
-    values: dict[str, Any] = {}
-    provenance: dict[str, Provenance] = {}
-    sites = isinstance(table.get("shape"), dict) and table["shape"].get("value") == "sites"
-    for key, spec in specs.items():
-        if key in _OPTIONAL and key not in table and not sites:
-            values[key] = _OPTIONAL[key]
-            continue
-        entry = table.get(key, "(missing)")
-        if not isinstance(entry, dict) or "value" not in entry:
-            raise ScenarioError(where, key, entry, "a table with value, status and source")
-        provenance[key] = _read_provenance(where, key, entry)
-        value, law = entry["value"], entry.get("law")
-        if spec.drawn:
-            values[key] = read_law(where, key, spec, value, law)
-        elif law is not None or not spec.accepts(value):
-            raise ScenarioError(where, key, value, spec.allowed)
-        else:
-            values[key] = value if spec.whole or isinstance(value, str) else float(value)
-    return {
-        "name": table["name"],
-        "summary": table["summary"],
-        "formulation": formulation,
-        "provenance": provenance,
-        "file": str(path),
-        **values,
-    }
+
+
+def _chips(path: Path, files: Any) -> dict[str, dict[str, float]] | None:
+    """Chips of a file of one's own beside those of `data/hardware.csv`."""
+    if not isinstance(files, dict) or not set(files) <= set(_FILES):
+        raise ScenarioError(path.name, "files", files, "a table with some of " + ", ".join(_FILES))
+    for key, value in files.items():
+        if not isinstance(value, str):
+            raise ScenarioError(path.name, f"files.{key}", value, "a text")
+    return hardware(path.parent / files["chips"]) if "chips" in files else None
+
+
+def _read_files(
+    found: Reading, table: dict[str, Any], path: Path, specs: Mapping[str, Spec]
+) -> None:
+    """Read tables; there are as many users and servers as rows, unless the file says otherwise."""
+    given = read_given(specs, path.parent, table["files"])
+    twice = [key for key in (*given.users, *given.servers) if key in table]
+    if twice:
+        allowed = "said once, in the table's column or in the file"
+        raise ScenarioError(path.name, twice[0], table[twice[0]], allowed)
+    found.values["given"] = given
+    for side in SIDES:
+        rows = given.rows(side)
+        if rows is not None and side not in table:
+            found.values[side] = rows

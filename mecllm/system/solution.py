@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array
 from mecllm.system.files import write_whole
 from mecllm.system.model import Cost, Decision
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,28 @@ class Solution:
         """Mean bound of a user [units of the loss]."""
         return float(self.cost.stability.mean())
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with one row a user; column names end in the unit.
+
+        Returns
+        -------
+        DataFrame
+            The decision, and what it costs the user.
+
+        Examples
+        --------
+        >>> from mecllm import Scenario, solve
+        >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+        >>> table = solve(network, "priced").to_frame()
+        >>> table.index.name, len(table), list(table.columns[:3])
+        ('user', 4, ['server', 'local_layers', 'power_W'])
+        """
+        import pandas as pd  # it takes half a second, and most uses need no table
+
+        parts = ((self.decision, _DECISION_UNITS), (self.cost, _COST_UNITS))
+        columns = {name: getattr(part, key) for part, units in parts for key, name in units.items()}
+        return pd.DataFrame(columns).rename_axis("user")
+
     def summary(self) -> dict[str, object]:
         """Return the figures of the run as plain numbers; what JSON cannot hold becomes None."""
 
@@ -81,6 +107,27 @@ class Solution:
             "message": self.message,
             "lower_bound": finite(self.lower_bound),
         }
+
+
+_DECISION_UNITS = {
+    "association": "server",
+    "local_layers": "local_layers",
+    "power": "power_W",
+    "bandwidth": "bandwidth_Hz",
+    "user_frequency": "user_frequency_Hz",
+    "server_frequency": "server_frequency_Hz",
+}
+_COST_UNITS = {
+    "local_energy": "local_energy_J",
+    "transmission_energy": "transmission_energy_J",
+    "edge_energy": "edge_energy_J",
+    "energy": "energy_J",
+    "local_delay": "local_delay_s",
+    "transmission_delay": "transmission_delay_s",
+    "edge_delay": "edge_delay_s",
+    "delay": "delay_s",
+    "stability": "stability_bound",
+}
 
 
 def save_decision(decision: Decision, path: str | Path) -> None:

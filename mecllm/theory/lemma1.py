@@ -35,7 +35,9 @@ def vertices(polytope: Polytope) -> Array:
     """
     size, slacks = polytope.equal.shape[1], len(polytope.limit)
     free = np.zeros((len(polytope.target), slacks))
-    system = np.block([[polytope.equal, free], [polytope.at_most, np.eye(slacks)]])
+    system = np.block(
+        [[polytope.equal.toarray(), free], [polytope.at_most.toarray(), np.eye(slacks)]]
+    )
     found = _independent(system, np.concatenate((polytope.target, polytope.limit)))
     if found is None:
         return np.empty((0, size))

@@ -13,8 +13,9 @@ from mecllm.allocation import Uplink, Work, allocate
 from mecllm.errors import ScenarioError
 from mecllm.pictures.typical import Setting, typical_network
 from mecllm.system.constraints import feasibility
+from mecllm.system.formulation import Weights
 from mecllm.system.model import evaluate, reference_decision
-from mecllm.system.network import PER_USER, Weights
+from mecllm.system.network import PER_USER
 from mecllm.system.scenario import Scenario
 from tests.examples import LITERAL, MIXED, REPAIRED, networks, small
 

@@ -18,8 +18,8 @@ from mecllm.certified.screening import near
 from mecllm.errors import ScenarioError, SolverError
 from mecllm.methods import solve
 from mecllm.system.constraints import LEAST_CLOCK
+from mecllm.system.formulation import Weights
 from mecllm.system.model import evaluate, reference_decision
-from mecllm.system.network import Weights
 from mecllm.system.scenario import Scenario
 from tests.examples import LITERAL, MIXED, REPAIRED, networks, small
 

@@ -48,10 +48,10 @@ def move(network, derived):
         for key, value in arrays.items()
         if isinstance(value, np.ndarray) and key not in COUNTS
     }
+    changes["weights"] = w.plain()
     if derived:
-        changes["weights"] = type(w)(
-            **{f.name: float(moved(getattr(w, f.name))) for f in fields(w)}
-        )
+        names = ("energy", "delay", "stability")
+        changes["weights"] = type(w)(*(float(moved(getattr(w, name))) for name in names))
     return replace(network, **changes)
 
 

@@ -95,6 +95,22 @@ def test_the_command_solves_a_named_scenario(installed, name):
     assert json.loads(output)["objective"] == pytest.approx(expected["objective"], rel=1e-9)
 
 
+def test_a_network_of_ones_own_goes_the_whole_way_in_an_empty_folder(installed, tmp_path):
+    def mecllm(*words):
+        return run(installed.folder / "bin" / "mecllm", *words, cwd=tmp_path)
+
+    mecllm("scenario", "new", "town.toml", "--base", "repaired")
+    town = tmp_path / "town.toml"
+    town.write_text(town.read_text(encoding="utf-8") + "users = 4\nservers = 2\n", "utf-8")
+    assert "no fault; 4 users, 2 servers" in mecllm("scenario", "check", "town.toml")
+    words = ("--method", "priced", "--table", "t.csv", "--save", "d.json", "--network", "n.npz")
+    mecllm("solve", "town.toml", *words)
+    assert len((tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()) == 5
+    assert json.loads(mecllm("verify", "n.npz", "d.json", "--json"))["accepted"]
+    assert "priced" in mecllm("compare", "town.toml", "--save", "c.png")
+    assert (tmp_path / "c.png").stat().st_size > 10_000
+
+
 def test_the_command_draws_a_figure_from_the_stored_results(installed):
     picture = installed.folder / "four.png"
     command = installed.folder / "bin" / "mecllm"

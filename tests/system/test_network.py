@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mecllm.errors import ScenarioError
-from mecllm.system.network import Formulation, Network, Weights
+from mecllm.system.formulation import Formulation, Weights
+from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 from tests.examples import LITERAL, REPAIRED, pencil_network
 

@@ -45,19 +45,23 @@ REFUSED = {
     ),
     "truth value": (changed("users", "50", "true"), "users = True", "a whole number >= 1"),
     "fraction": (changed("layers", "32", "32.5"), "layers = 32.5", "a whole number >= 2"),
-    "NaN": (changed("size_km", "1.0", "nan"), "size_km = nan", "a finite number > 0"),
-    "infinity": (changed("noise_dBm_per_Hz", "-134", "-inf"), "noise_dBm_per_Hz = -inf", "finite"),
+    "NaN": (changed("size_km", "1.0", "nan"), "size_km = nan", "a number >= 0.001"),
+    "infinity": (
+        changed("noise_dBm_per_Hz", "-134", "-inf"),
+        "noise_dBm_per_Hz = -inf",
+        ">= -200 and <= -80",
+    ),
     "NaN in an interval": (
         changed("power_max_W", "2.0", "nan"),
         r"power_max_W = \[1.0, nan\]",
-        "> 0",
+        ">= 1e-09",
     ),
     "negative": (
         changed("bandwidth_MHz", "20", "-20"),
         "bandwidth_MHz = -20",
-        "a finite number > 0",
+        "a number >= 0.001",
     ),
-    "negative weight": (changed("weight_delay", "1.0", "-1"), "weight_delay = -1", ">= 0"),
+    "negative weight": (changed("weight_delay", "1.0", "-1"), "weight_delay = -1", "or 0"),
     "empty interval": (
         changed("user_frequency_max_GHz", "[0.5, 1.0]", "[1.0, 0.5]"),
         r"user_frequency_max_GHz = \[1.0, 0.5\]",
@@ -128,7 +132,7 @@ REFUSED = {
     "flag left out": (PAPER.replace('capacity = "equal"\n', ""), "formulation = ", "capacity"),
     "no users": (changed("users", "50", "0"), "users = 0", "a whole number >= 1"),
     "N < M": (changed("users", "50", "9"), "users = 9", "servers = 10"),
-    "power bounds": (changed("power_min_W", "0.001", "1.5"), "power_min_W = '1.5'", "power_max_W"),
+    "power bounds": (changed("power_min_W", "0.001", "1.5"), "power_min_W = 1.5", "power_max_W"),
     "no TOML": ("users = = 50", "file = ", "a readable TOML file"),
     "key twice": (PAPER + "\n[users]\nvalue = 1\n", "file = ", "a readable TOML file"),
     "sites without files": (
