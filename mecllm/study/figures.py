@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -148,7 +147,7 @@ def weighted(network: Network, key: str, factor: float) -> Network:
     -------
     Network
     """
-    weights = asdict(network.weights)
+    weights = {name: getattr(network.weights, name) for name in _SWEPT.values()}
     return network.with_weights(**(weights | {key: weights[key] * factor}))
 
 

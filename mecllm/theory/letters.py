@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy import Expr, Symbol
 
+from mecllm.theory import fractional, printed
 from mecllm.theory.compare import mismatches
-from mecllm.theory.fractional import DERIVED
-from mecllm.theory.printed import PRINTED
 from mecllm.theory.symbols import LAYERS, NOISE, SERVERS, Pair, User
 
 
@@ -54,26 +53,26 @@ def by_the_letter(reading: Reading) -> list[str]:
     list of str
     """
     if not reading.substituted:
-        literal = {number: reading.undo(PRINTED[number]) for number in reading.numbers}
-        return mismatches(literal, {number: DERIVED[number] for number in literal})
+        literal = {number: reading.undo(printed.PRINTED[number]) for number in reading.numbers}
+        return mismatches(literal, {number: fractional.DERIVED[number] for number in literal})
     literal = {number: _with_auxiliaries(number, reading.undo) for number in reading.numbers}
-    return mismatches(literal, {number: PRINTED[number] for number in literal})
+    return mismatches(literal, {number: printed.PRINTED[number] for number in literal})
 
 
 def _with_auxiliaries(number: str, undo: Callable[[Expr], Expr]) -> Expr:
     """Slope of K in the variable of (22)-(26) or (32a)-(32e) at q# by the letter."""
     place = "abcde".find(number[-1]) if number.startswith("32") else int(number) - 22
-    user, slope = User.of(1), DERIVED[str(17 + place)]
+    user, slope = User.of(1), fractional.DERIVED[str(17 + place)]
     costs = {Pair.of(1, m).q: _q(m) for m in SERVERS}
     literal = {symbol: undo(value) for symbol, value in costs.items()}
-    return slope.subs({user.z: PRINTED["z#"], **literal})
+    return slope.subs({user.z: printed.PRINTED["z#"], **literal})
 
 
 def _q(server: int) -> Expr:
-    """Transcribed q# of user 1 at a server; `PRINTED` has that at server 1."""
+    """Transcribed q# of user 1 at a server; `printed.PRINTED` has that at server 1."""
     own, other = Pair.of(1, 1), Pair.of(1, server)
     swap = {own.frequency: other.frequency, own.cores: other.cores, own.rate: other.rate}
-    return PRINTED["q#"].xreplace(swap)
+    return printed.PRINTED["q#"].xreplace(swap)
 
 
 def _letters(swap: dict[Expr, Expr]) -> Callable[[Expr], Expr]:
