@@ -28,10 +28,11 @@ class Share(NamedTuple):
 
 
 def moved(track: str, claim: str) -> dict[str, str]:
-    """List the settings under which a claim has another verdict than as declared.
+    """List the settings under which a claim has another verdict.
 
-    The settings look at fewer points of each axis than the figures do, so that a verdict is
-    compared with that of the declared setting on the same points.
+    The settings look at fewer networks, and at fewer points of each axis, than the figures do. What
+    that alone would change is not counted: a verdict is another one if it differs from that of the
+    ledger and from that of the declared setting on the same networks and points.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def moved(track: str, claim: str) -> dict[str, str]:
         Setting → verdict; empty too for claims that the settings do not decide.
     """
     table = _settings().get((track, claim), {})
-    return {name: found for name, found in table.items() if found != table[DECLARED]}
+    same = {table.get(DECLARED), *(c.on(track) for c in ledger() if c.id == claim)}
+    return {name: found for name, found in table.items() if found not in same}
 
 
 @cache

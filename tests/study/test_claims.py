@@ -161,11 +161,11 @@ def test_every_setting_has_a_verdict_on_every_claim(track) -> None:
 
 @pytest.mark.parametrize("track", TRACKS)
 def test_the_declared_setting_agrees_with_the_ledger(track) -> None:
-    """It has fewer points of each axis: what holds, or is refuted at an end, is so there too."""
+    """It has fewer networks and points: what holds may lack certainty there, but is not refuted."""
     table = regimes.stored_settings().set_index(["track", "setting", "claim"])["verdict"]
     for claim in ledger():
         if claim.id in regimes._CLAIMS and claim.on(track) == HOLDS:
-            assert table[track, regimes.DECLARED, claim.id] == HOLDS, claim.id
+            assert table[track, regimes.DECLARED, claim.id] in (HOLDS, ONLY_IF), claim.id
 
 
 def test_a_setting_is_decided_again(monkeypatch) -> None:
