@@ -91,7 +91,8 @@ def results_command(
 def _jobs() -> Iterator[_Job]:
     """Figures first: the tie bands of the settings are decided on their tables."""
     from mecllm.atlas import Sweep
-    from mecllm.study import certificates, settings
+    from mecllm.study import settings
+    from mecllm.study.certificates import networks
     from mecllm.study.run import SEEDS, STUDIES
     from mecllm.system.scenario import TRACKS
 
@@ -103,7 +104,7 @@ def _jobs() -> Iterator[_Job]:
             job = partial(_setting, track, name)
             yield _Job(f"settings-{track}: {name}", settings.steps(track, name), job)
     yield _Job("settings", 1, _all_settings)
-    yield _Job("certificates", len(certificates.networks()), _certificates)
+    yield _Job("certificates", len(networks()), _certificates)
     yield _Job("atlas", len(Sweep.load("atlas").tasks(_ATLAS_POINTS)), _atlas)
     yield _Job("shares", 1, _shares)
 

@@ -76,6 +76,7 @@ def claims_command(
         return
 
     from mecllm.study import ledgers as claims
+    from mecllm.study.dependence import contradictions
     from mecllm.study.run import SEEDS
     from mecllm.system.scenario import TRACKS
 
@@ -90,6 +91,7 @@ def claims_command(
             off = claims.deviation(frame, kept[figure])
             if off > claims.TOLERANCE:
                 wrong.append(f"figure {figure}, {track}: stored table differs by {off:.2g}")
+    wrong += contradictions()
     for line in wrong:
         screen.print(line)
     for track in TRACKS:

@@ -40,7 +40,7 @@ _MAX_ROUNDS = 50
 LIMIT_TOLERANCE, _LIMIT_ITERATIONS = 1e-8, 2000
 
 
-class Run(Protocol):
+class _Run(Protocol):
     """What a method reaches at a fixed χ."""
 
     @property
@@ -60,16 +60,16 @@ class Run(Protocol):
         """Why it stopped."""
 
 
-R = TypeVar("R", bound=Run)
+_R = TypeVar("_R", bound=_Run)
 
 
 @dataclass(frozen=True, eq=False)
-class TwoStep(Generic[R]):
+class TwoStep(Generic[_R]):
     """Outcome of the two-step algorithm.
 
     Parameters
     ----------
-    runs : tuple of Run
+    runs : tuple
         Of the first association and of each that was kept.
     steps : tuple of int
         Linear problems that moved χ, of each run of CCCP.
@@ -77,7 +77,7 @@ class TwoStep(Generic[R]):
     message : str
     """
 
-    runs: tuple[R, ...]
+    runs: tuple[_R, ...]
     steps: tuple[int, ...]
     converged: bool
     message: str
@@ -109,6 +109,14 @@ def settled(network: Network, association: IntArray) -> FractionalProgram:
     ------
     SolverError
         When P4 has no usable point.
+
+    Examples
+    --------
+    >>> from mecllm import Scenario, greedy
+    >>> from mecllm.paper import settled
+    >>> network = Scenario.load("repaired").replace(users=4, servers=2).draw(0)
+    >>> settled(network, greedy(network)).converged
+    True
     """
     start = reference_decision(network, association)
     best = allocate(network, association, start.local_layers).decision
@@ -118,8 +126,8 @@ def settled(network: Network, association: IntArray) -> FractionalProgram:
 
 
 def two_step(
-    network: Network, association: IntArray, resources: Callable[[Network, IntArray], R]
-) -> TwoStep[R]:
+    network: Network, association: IntArray, resources: Callable[[Network, IntArray], _R]
+) -> TwoStep[_R]:
     """Alternate resources at fixed χ and the χ-step from an association until H stays.
 
     Parameters

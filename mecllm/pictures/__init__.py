@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mecllm.pictures.style": "COLORS PALETTE SERIES label_line panels use_style",
         "mecllm.pictures.paper": (
-            "APPROACHES WEIGHTING_METHODS components figure_2 figure_3 figure_4 figure_5 fronts"
+            "APPROACHES components figure_2 figure_3 figure_4 figure_5 fronts"
         ),
         "mecllm.pictures.atlas": "KAPPA_MAP LOAD_MAP draw_indices draw_map draw_shares",
         "mecllm.pictures.atlas_page": "interactive",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from mecllm.pictures.style import PALETTE, SERIES, panels
+from mecllm.study.figures import ASSOCIATION_METHODS, WEIGHTING_METHODS
 from mecllm.study.statistics import curve, select, summary
 
 # 12345 J as "12.3k", which keeps the tick labels short over six decades.
@@ -178,7 +179,6 @@ _WEIGHTING = (
     ("b", "delay", "weight of the delay"),
     ("c", "stability", "weight of the stability"),
 )
-WEIGHTING_METHODS = ("proposed", "alternating", "alpha_only", "resource_only")
 
 
 def figure_3(frame: pd.DataFrame) -> Figure:
@@ -250,14 +250,11 @@ def _servers(method: str) -> int:
     return int(method.rpartition("=")[2])
 
 
-_ASSOCIATION_METHODS = ("proposed", "greedy", "random")
-
-
 def figure_5(frame: pd.DataFrame) -> Figure:
     """Figure 5: (a) total energy and (b) average delay over the number of users."""
     figure, axes = panels(2, height=2.9)
     for axis, metric in zip(axes, ("energy", "delay"), strict=True):
-        _curves(axis, frame, metric, _ASSOCIATION_METHODS, None)
+        _curves(axis, frame, metric, ASSOCIATION_METHODS, None)
         axis.set_xlabel("number of users N")
         axis.set_xticks(sorted(frame["x"].unique()))
     handles, labels = axes[0].get_legend_handles_labels()

@@ -7,15 +7,16 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mecllm.study.run": "experiment save_table",
         "mecllm.study.records": "stored",
-        "mecllm.study.figures": "weighted",
+        "mecllm.study.figures": "WEIGHTING_METHODS weighted",
         "mecllm.study.statistics": "TIE_BAND compare curve effect select",
         "mecllm.study.certificates": "certify stored_certificates",
         "mecllm.study.checks": "check",
         "mecllm.study.dependence": "moved",
         "mecllm.study.ledgers": (
-            "GROUPS decide deviation differences equations errata ledger results verdict_counts"
+            "GROUPS decide deviation differences ledger results verdict_counts"
         ),
         "mecllm.study.html": "entry_table ledger_table sentence_table settings_table verdict_table",
+        "mecllm.study.entries": "equations errata",
         "mecllm.study.coverage": "LEFT_OUT SECTIONS sentences",
         "mecllm.study.settings": "settings stored_settings",
         "mecllm.study.own": "claims_of commented_start every_method",

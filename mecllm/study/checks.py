@@ -110,7 +110,7 @@ def verdict(
     """
     described, equal = (check(name, frames, e, band, resamples) for e in (False, True))
     both = (described.verdict, equal.verdict)
-    joint = ONLY_IF if HOLDS in both and both != (HOLDS, HOLDS) else weakest(both)
+    joint = ONLY_IF if HOLDS in both and both != (HOLDS, HOLDS) else _weakest(both)
     return Verdict(joint, described, equal)
 
 
@@ -123,7 +123,7 @@ def _decided(
             part: _decided(part, frames, equal, band, resamples)[0] for part in SUMMARIES[name][1]
         }
         numbers = ", ".join(f"{part} {found[0]}" for part, found in parts.items())
-        return [weakest(found) for found in zip(*parts.values(), strict=True)], numbers
+        return [_weakest(found) for found in zip(*parts.values(), strict=True)], numbers
     rule = RULES[name]
     samples = rule.samples(frames, equal)
     size = len(samples.data)
@@ -132,7 +132,7 @@ def _decided(
     return [rule.decide(values, samples, band) for values in drawn], rule.numbers(samples)
 
 
-def weakest(found: tuple[str, ...]) -> str:
+def _weakest(found: tuple[str, ...]) -> str:
     """Verdict of several claims taken together: the weakest of theirs.
 
     Parameters

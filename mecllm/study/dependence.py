@@ -78,13 +78,13 @@ def shares(track: str, claim: str) -> dict[bool, Share]:
 @cache
 def _shares() -> dict[tuple[str, str], dict[bool, Share]]:
     found: dict[tuple[str, str], dict[bool, Share]] = {}
-    for row in stored_shares().to_dict("records"):
+    for row in _stored_shares().to_dict("records"):
         share = Share(row["holds"], row["low"], row["high"])
         found.setdefault((row["track"], row["claim"]), {})[row["equal"]] = share
     return found
 
 
-def stored_shares() -> pd.DataFrame:
+def _stored_shares() -> pd.DataFrame:
     """Read `data/results/shares.csv`: the columns of `mecllm.atlas.shares` and `equal`."""
     return pd.read_csv(data_path("results", "shares.csv"))
 

@@ -10,7 +10,8 @@ from mecllm.study import settings
 from mecllm.study.checks import Verdict
 from mecllm.study.coverage import sentences
 from mecllm.study.dependence import moved, shares
-from mecllm.study.ledgers import VERDICTS, Claim, Equation, Erratum, decide, ledger, results
+from mecllm.study.entries import Equation, Erratum
+from mecllm.study.ledgers import VERDICTS, Claim, decide, ledger, results
 from mecllm.study.settings import stored_settings
 from mecllm.system.scenario import TRACKS
 

@@ -233,7 +233,7 @@ _SHAPES = {
     "C1": Rule(partial(_counts, ("converged",)), _c1, _c1_numbers),
     "C3": Rule(partial(_counts, _STEPS), _c3, _c3_numbers),
 }
-RULES = {
+RULES: dict[str, Rule] = {
     name: Rule(partial(_comparison, c), partial(_ordered, c), partial(_worst, c))
     for name, c in COMPARISONS.items()
 } | _SHAPES

@@ -163,7 +163,18 @@ def names(track: str) -> list[str]:
 
 
 def steps(track: str, name: str) -> int:
-    """How many networks `decide` runs for a setting."""
+    """How many networks `decide` runs for a setting.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    name : str
+        One of `names(track)`.
+
+    Returns
+    -------
+    int
+    """
     return 1 if name in _BANDS else _SEEDS[track] * len(_STUDIES)
 
 

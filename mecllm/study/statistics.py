@@ -111,14 +111,25 @@ def intervals(values: Array, comparisons: int = 1) -> tuple[Array, Array]:
     return known.mean(axis=0), np.where(finite, half, np.inf)
 
 
-def interval(values: Array) -> tuple[float, float]:
+def _interval(values: Array) -> tuple[float, float]:
     """Mean (S,) and half-width of its 95 % Student interval; 0 wide for a single value."""
     mean, half = intervals(np.asarray(values, dtype=float)[:, None])
     return float(mean[0]), float(half[0]) if len(values) > 1 else 0.0
 
 
 def log_ratios(one: Array, other: Array) -> Array:
-    """Logarithms of the paired ratios; 0 where both are 0, infinite where one of them is."""
+    """Logarithms of the paired ratios.
+
+    Parameters
+    ----------
+    one, other : array
+        Of one shape, not negative.
+
+    Returns
+    -------
+    array
+        In that shape; 0 where both are 0, infinite where one of them is.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(one == other, 0.0, np.log(one) - np.log(other))
 
@@ -245,5 +256,5 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns x, mean, half.
     """
-    rows = [(float(x), *interval(table[x].to_numpy())) for x in table.columns]
+    rows = [(float(x), *_interval(table[x].to_numpy())) for x in table.columns]
     return pd.DataFrame(rows, columns=["x", "mean", "half"])

@@ -15,7 +15,7 @@ from mecllm.errors import ScenarioError
 from mecllm.study import ledgers as claims, settings as regimes
 from mecllm.study.checks import CHECKED, check
 from mecllm.study.claims import COMPARISONS, Order, margin
-from mecllm.study.dependence import contradictions, moved, shares, stored_shares
+from mecllm.study.dependence import _stored_shares, contradictions, moved, shares
 from mecllm.study.html import ledger_table, verdict_table
 from mecllm.study.ledgers import VERDICTS, differences, ledger, results, verdict_counts
 from mecllm.study.rules import HOLDS, ONLY_IF, RULES
@@ -189,7 +189,7 @@ def test_every_setting_that_moves_a_verdict_stands_beside_it() -> None:
 
 def test_every_share_stands_beside_its_verdict() -> None:
     text = ledger_table()
-    table = stored_shares()
+    table = _stored_shares()
     assert len(table) == 2 * len(TRACKS) * table["claim"].nunique()
     for row in table.itertuples():
         share = shares(row.track, row.claim)[row.equal]

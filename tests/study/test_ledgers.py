@@ -7,7 +7,7 @@ import re
 import pytest
 
 from mecllm.errors import ScenarioError
-from mecllm.study import ledgers as ledger
+from mecllm.study import entries as ledger
 from mecllm.theory.letters import readings
 from mecllm.theory.printed import PRINTED
 from tests.book import BOOK, ROOT
