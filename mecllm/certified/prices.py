@@ -239,7 +239,7 @@ def _sample(network: Network) -> Network:
     rows = {name: getattr(network, name)[keep] for name in (*PER_USER, "user_position")}
     return replace(
         network,
-        weights=network.weights.plain(),
+        normalized_by="",
         gain=gain,
         bandwidth_max=network.bandwidth_max * share,
         server_frequency_max=network.server_frequency_max * share,

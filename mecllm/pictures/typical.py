@@ -108,7 +108,7 @@ def typical_network(setting: Setting, unit: Setting | None = None) -> Network:
     """
     where = _shared(unit or setting)
     scaled = where.with_weights(setting.energy, setting.delay, setting.stability)
-    return replace(_shared(setting), weights=normalize_weights(scaled).weights.plain())
+    return replace(_shared(setting), weights=normalize_weights(scaled).weights)
 
 
 def _shared(setting: Setting) -> Network:

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.html": "entry_table ledger_table sentence_table settings_table verdict_table",
         "mecllm.study.entries": "equations errata",
         "mecllm.study.coverage": "LEFT_OUT SECTIONS sentences",
-        "mecllm.study.settings": "settings stored_settings",
+        "mecllm.study.settings": "settings_of stored_settings",
         "mecllm.study.own": "claims_of commented_start every_method",
         "mecllm.study.bench": "sized",
         "mecllm.study.remarks": "downlink_share greedy_remarks greedy_table",

@@ -132,7 +132,7 @@ def _alternatives(track: str) -> dict[str, Setting]:
 
 
 @cache
-def settings(track: str) -> dict[str, Setting]:
+def settings_of(track: str) -> dict[str, Setting]:
     """Every setting of a track: as declared, the alternatives and, of the literal one, neighbours.
 
     Parameters
@@ -159,7 +159,7 @@ def names(track: str) -> list[str]:
     -------
     list of str
     """
-    return [*settings(track), *_BANDS]
+    return [*settings_of(track), *_BANDS]
 
 
 def steps(track: str, name: str) -> int:
@@ -191,7 +191,7 @@ def decide(
     ----------
     track : {"literal", "repaired"}
     name : str
-        One of `settings(track)`, or a tie band.
+        One of `settings_of(track)`, or a tie band.
     workers, part, done
         As `mecllm.study.run.run` takes them; a part is extended by the number of each figure.
 
@@ -203,7 +203,7 @@ def decide(
     if name in _BANDS:
         frames = {figure: stored(figure, track) for figure in _STUDIES}
     else:
-        setting = settings(track)[name]
+        setting = settings_of(track)[name]
         scenario = Scenario.load(TRACKS[track]).replace(**setting.changes)
         frames = {
             figure: run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from mecllm.errors import ScenarioError
@@ -51,14 +51,11 @@ class Weights:
         ω_t [1/s].
     stability : float
         ω_s [1].
-    basis : str
-        Mark of the constants that priorities were normalised by; empty for plain numbers.
     """
 
     energy: float
     delay: float
     stability: float
-    basis: str = ""
 
     def __post_init__(self) -> None:
         for key in ("energy", "delay", "stability"):
@@ -69,10 +66,6 @@ class Weights:
                 raise ScenarioError("weights", key, value, allowed)
             # The sum turns -0.0 into 0.0, which solvers tell apart.
             object.__setattr__(self, key, value + 0.0)
-
-    def plain(self) -> Weights:
-        """Return the same numbers for any constants, whatever they were normalised by."""
-        return replace(self, basis="")
 
 
 # Normalised weights are priorities over the terms' sizes: both within what physics allows.

@@ -60,6 +60,8 @@ class Network:
     user_position, server_position : array (N, 2), (M, 2)
         Planar [m], or latitude and longitude [degree] when drawn from coordinates; NaN where only
         the gains are known.
+    normalized_by : str
+        `mark` of the constants that normalised the weights; empty for plain numbers.
 
     Raises
     ------
@@ -99,12 +101,11 @@ class Network:
     gain: Array | DistanceGain
     user_position: Array
     server_position: Array
+    normalized_by: str = ""
 
     @classmethod
     def from_arrays(cls, base: str | Path = "repaired", seed: int = 0, **arrays: Any) -> Network:
-        """Make a network of one's own values; a named scenario gives all that is missing.
-
-        Weights are normalised last, by what was given.
+        """Make a network of one's own; a scenario gives the rest; weights are normalised last.
 
         Parameters
         ----------
@@ -114,8 +115,7 @@ class Network:
             Of what is drawn.
         **arrays
             As `Scenario.with_arrays` takes them: `gain` (N, M) with `gain_unit`, positions, chips
-            by name, and any key of a scenario, such as `tokens` (N,), `bandwidth_MHz` (M,),
-            `samples` (N,), `weight_delay`.
+            by name, and any key of a scenario, such as `tokens` (N,) or `bandwidth_MHz` (M,).
 
         Returns
         -------
@@ -137,9 +137,8 @@ class Network:
         >>> network.users, network.servers, float(round(network.gain[0, 0] * 1e10, 2))
         (3, 2, 3.16)
         """
-        # A scenario draws networks, so its module cannot be known to this one at the start.
-        scenarios: Any = import_module("mecllm.system.scenario")
-        return scenarios.Scenario.load(base).with_arrays(**arrays).draw(seed)
+        module: Any = import_module("mecllm.system.scenario")  # which draws networks
+        return module.Scenario.load(base).with_arrays(**arrays).draw(seed)
 
     def __post_init__(self) -> None:
         arrays = _shapes(len(self.flops_per_layer), len(self.bandwidth_max))
@@ -165,18 +164,18 @@ class Network:
         if self.formulation.capacity == "equal" and self.users < self.servers:
             allowed = f"at least the {self.servers} servers: (9e), (9g) let none be without users"
             raise ScenarioError("network", "users", self.users, allowed)
-        if self.weights.basis and self.weights.basis != self.basis:
+        if self.normalized_by and self.normalized_by != self.mark:
             allowed = "Network.from_arrays, which normalises anew, or with_weights(...)"
             raise ScenarioError("network", "weights", "normalised by others", allowed)
 
     @property
-    def basis(self) -> str:
+    def mark(self) -> str:
         """Mark of all constants that the terms of the objective depend on."""
         digest = hashlib.sha256(repr([getattr(self, key) for key in _SCALARS]).encode())
         for key in _WEIGHED:
             value = getattr(self, key)
-            parts = (value.users, value.servers) if isinstance(value, DistanceGain) else (value,)
-            for part in parts:
+            lazy = isinstance(value, DistanceGain)
+            for part in (value.users, value.servers) if lazy else (value,):
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
 
@@ -213,11 +212,11 @@ class Network:
         Network
             A copy that differs in nothing else.
         """
-        return replace(self, weights=Weights(energy, delay, stability))
+        return replace(self, weights=Weights(energy, delay, stability), normalized_by="")
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row a user; names of columns end in the unit."""
-        import pandas as pd  # takes half a second
+        import pandas as pd
 
         nearest = self.nearest()
         columns = {f"{key}_{unit}": getattr(self, key) for key, unit in PER_USER.items()}
@@ -230,6 +229,7 @@ class Network:
         header: dict[str, object] = {
             "formulation": asdict(self.formulation),
             "weights": asdict(self.weights),
+            "normalized_by": self.normalized_by,
             **{key: getattr(self, key) for key in _SCALARS},
         }
         arrays = {key: getattr(self, key) for key in _ARRAYS}
@@ -256,6 +256,7 @@ class Network:
             if "gain" in header:
                 ends = arrays["user_position"], arrays["server_position"]
                 arrays["gain"] = DistanceGain(*ends, **header["gain"])
+            scalars["normalized_by"] = header.get("normalized_by", "")
             return cls(formulation=formulation, weights=weights, **scalars, **arrays)
         except (KeyError, TypeError, ValueError) as error:
             allowed = "a file written by Network.save"
@@ -288,11 +289,8 @@ def _shapes(users: int, servers: int) -> dict[str, tuple[int, ...]]:
 
 
 _SCALARS = ("layers", "noise_density", "lipschitz", "strong_convexity")
-_ARRAYS = tuple(
-    field.name
-    for field in fields(Network)
-    if field.name not in (*_SCALARS, "formulation", "weights")
-)
+_OTHER = (*_SCALARS, "formulation", "weights", "normalized_by")
+_ARRAYS = tuple(field.name for field in fields(Network) if field.name not in _OTHER)
 # What the terms of the objective depend on, at a point where p is not at its minimum.
 _WEIGHED = tuple(
     key for key in _ARRAYS if key not in ("power_min", "server_slots") and "position" not in key

@@ -34,6 +34,5 @@ def normalize_weights(network: Network) -> Network:
         energy=network.weights.energy / float(cost.energy.mean()),
         delay=network.weights.delay / float(cost.delay.mean()),
         stability=network.weights.stability / float(cost.stability.mean()),
-        basis=network.basis,
     )
-    return replace(network, weights=weights)
+    return replace(network, weights=weights, normalized_by=network.mark)

@@ -36,7 +36,7 @@ def stored_and_lazy(track, users, servers, seed=0):
         scenario.distance_min_m,
     )
     np.testing.assert_allclose(gain[np.arange(users)], network.gain, rtol=1e-9)
-    return network, replace(network, weights=network.weights.plain(), gain=gain)
+    return network, replace(network, normalized_by="", gain=gain)
 
 
 @pytest.mark.parametrize("track", TRACKS)

@@ -48,10 +48,11 @@ def move(network, derived):
         for key, value in arrays.items()
         if isinstance(value, np.ndarray) and key not in COUNTS
     }
-    changes["weights"] = w.plain()
+    changes["normalized_by"] = ""
     if derived:
-        names = ("energy", "delay", "stability")
-        changes["weights"] = type(w)(*(float(moved(getattr(w, name))) for name in names))
+        changes["weights"] = type(w)(
+            **{f.name: float(moved(getattr(w, f.name))) for f in fields(w)}
+        )
     return replace(network, **changes)
 
 

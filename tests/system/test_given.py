@@ -53,8 +53,9 @@ def test_stale_weights_are_refused() -> None:
     for change in ({"gain": GAIN}, {"samples": np.full(3, 9.0)}, {"layers": 8}):
         with pytest.raises(ScenarioError, match="weights = 'normalised by others'"):
             replace(network, **change)
-        weights = network.weights.plain()
-        assert replace(network, weights=weights, **change).weights == weights
+        assert replace(network, normalized_by="", **change).weights == network.weights
+        plain = network.with_weights(1, 2, 3)
+        assert replace(plain, **change).weights == plain.weights
     # What the terms of the objective do not depend on may change.
     assert replace(network, server_slots=np.full(2, 9.0)).weights == network.weights
 
