@@ -1,7 +1,8 @@
-"""Commands of the figures and of the ledger: `mecllm figure`, `mecllm results`, `mecllm claims`."""
+"""Commands of the figures and the ledger: `mecllm figure | results | claims | train`."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("figure")(figure_command)
     app.command("results")(results_command)
     app.command("claims")(claims_command)
+    app.command("train")(train_command)
 
 
 def figure_command(
@@ -122,6 +124,34 @@ def claims_command(
     console.print(f"{counts}; {len(wrong)} differences")
     if wrong:
         raise typer.Exit(1)
+
+
+def train_command(
+    workers: _Workers = 2,
+    draws: Annotated[int | None, typer.Option(min=2, help="At most so many a setting.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV, in place of the stored one.")] = None,
+) -> None:
+    """Train the transformer anew, in every reading: data/results/training.csv and its costs.
+
+    May be stopped at any moment and started again.
+    """
+    # Matrices are small: threads of the linear algebra would wait for each other, tenfold as long.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from rich.console import Console
+
+    from mecllm.study import training
+    from mecllm.system.files import data_path
+
+    path = out or data_path("results", "training.csv")
+    tasks = training.tasks(draws)
+    part = path.with_suffix(".part")
+    with _progress("training", len(tasks)) as done:
+        frame = training.run(tasks, workers, part, done)
+    training.write(frame, path)
+    training.write(training.costs(), path.with_name(f"{path.stem}-costs.csv"))
+    part.unlink()
+    Console().print(f"{path}: {len(frame)} rows, {len(tasks)} trainings with replaced samples")
 
 
 @contextmanager
