@@ -1,4 +1,4 @@
-"""The command line: `mecllm solve | verify | figure | results | claims | sweep | bench`."""
+"""The command line: `mecllm solve | verify | figure | results | claims | sweep | train | bench`."""
 
 from __future__ import annotations
 

@@ -105,9 +105,10 @@ def claims_command(
 
     from mecllm.study import ledgers as claims
     from mecllm.study.run import SEEDS
+    from mecllm.study.training_claims import training_differences
     from mecllm.system.scenario import TRACKS
 
-    console, wrong = Console(), []
+    console, wrong = Console(), training_differences()
     seeds = SEEDS if full else _QUICK_SEEDS
     for track in TRACKS:
         kept = claims.results(track)

@@ -16,5 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.html": "entry_table ledger_table verdict_table",
         "mecllm.study.settings": "SETTINGS stored_settings",
         "mecllm.study.bench": "sized",
+        "mecllm.study.training": "stored_training",
+        "mecllm.study.training_claims": "alphas decide_training exponent values",
     },
 )

@@ -7,6 +7,7 @@ from dataclasses import fields
 from html import escape
 
 from mecllm.study.ledgers import VERDICTS, Equation, Erratum, decide, ledger, results
+from mecllm.study.training_claims import decide_training
 from mecllm.system.scenario import TRACKS
 
 
@@ -36,13 +37,15 @@ _FILTER = (
 def ledger_table() -> str:
     """HTML table of the whole ledger; each row has the claim's id and links to its evidence."""
     found = {track: decide(results(track)) for track in TRACKS}
+    trained = decide_training()
     rows = []
     for claim in ledger():
         if claim.simulated:
             parts = [f"{t}: {'; '.join(found[t][claim.id])}" for t in TRACKS]
             reason = "<br>".join(escape(part) for part in (claim.reason, *parts) if part)
         else:
-            reason = escape(claim.reason)
+            numbers = trained[claim.id][1:] if claim.id in trained else ()
+            reason = "<br>".join(map(escape, (claim.reason, *numbers)))
         says = [escape(claim.where), escape(claim.statement)]
         cells = [claim.id, *says, claim.overall, reason, _link(claim.evidence)]
         name = f'id="claim-{claim.id.lower()}" data-verdict="{claim.overall}"'

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mecllm.study.checks import FAILS, HOLDS, OPEN, Outcome
+from mecllm.study.ledgers import ledger
 from mecllm.study.statistics import Effect, effect, interval
 from mecllm.study.training import stored_training
 from mecllm.system.arrays import Array
@@ -190,6 +191,16 @@ _CHECKS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Outcome]] = {
     "L7": _variance,
     "L8": _overall,
 }
+
+
+def training_differences() -> list[str]:
+    """Say, a line each, where the stored measurements decide otherwise than the ledger records."""
+    recorded = {claim.id: claim.verdict.get("both") for claim in ledger()}
+    return [
+        f"{name}: recorded {recorded.get(name)!r}, found {verdict!r} ({numbers})"
+        for name, (verdict, numbers) in decide_training().items()
+        if recorded.get(name) != verdict
+    ]
 
 
 def decide_training(

@@ -1,0 +1,15 @@
+"""The training itself: a transformer, what tuning its first layers may mean, and the split."""
+
+from mecllm.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "mecllm.training.corpus": "LAYERS pretrained windows",
+        "mecllm.training.readings": "READINGS",
+        "mecllm.training.tuning": "Rule fit losses",
+        "mecllm.training.replace_one": "draw replace_one",
+        "mecllm.training.split": "Job",
+        "mecllm.training.costs": "CASES operations traffic",
+    },
+)
