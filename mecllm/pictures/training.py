@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -36,7 +38,7 @@ def draw_readings(frame: pd.DataFrame) -> Figure:
         x = alphas(frame, reading)
         found = [interval(values(frame, "change", reading, alpha)) for alpha in x]
         mean, half = np.transpose(found)
-        look = {"color": color, "marker": marker, "linestyle": line, "capsize": 2}
+        look: dict[str, Any] = {"color": color, "marker": marker, "linestyle": line, "capsize": 2}
         axis.errorbar(x, mean, half, label=reading, **look)
         if reading == "relaxed":
             fine = np.linspace(0, LAYERS - 1.2, 100)

@@ -16,8 +16,8 @@ from mecllm.study.records import stored
 from mecllm.study.run import experiment
 from mecllm.system.files import data_path, read_toml
 
-_ONLY_IF = "holds only if"
-VERDICTS = (HOLDS, _ONLY_IF, FAILS, OPEN)
+ONLY_IF = "holds only if"
+VERDICTS = (HOLDS, ONLY_IF, FAILS, OPEN)
 # What the claims are about, and how their ids start.
 GROUPS = {
     "model and theory": "T",
@@ -75,7 +75,7 @@ class Claim:
         repaired = self.verdict.get("repaired", literal)
         if literal == repaired:
             return literal
-        return _ONLY_IF if HOLDS in (literal, repaired) else literal
+        return ONLY_IF if HOLDS in (literal, repaired) else literal
 
 
 def ledger() -> tuple[Claim, ...]:

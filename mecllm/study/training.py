@@ -27,16 +27,16 @@ from mecllm.training.replace_one import draw, replace_one
 from mecllm.training.split import Job
 from mecllm.training.tuning import Rule
 
-Cells = tuple[tuple[str, int], ...]
+_Cells = tuple[tuple[str, int], ...]
 # At α = Υ the first three readings are one training, which is measured once.
-_CELLS: Cells = (
+_CELLS: _Cells = (
     *(("as described", alpha) for alpha in (1, 8)),
     *(("rest frozen", alpha) for alpha in (1, 2, 4, 6, 7)),
     *(("relaxed", alpha) for alpha in (0, 2, 4, 6, 7)),
     *(("adapted", alpha) for alpha in (1, 4, 8)),
     *(("last tuned", alpha) for alpha in (1, 4, 7)),
 )
-_FEW: Cells = (
+_FEW: _Cells = (
     ("as described", 8),
     *(("rest frozen", alpha) for alpha in (1, 4)),
     *(("relaxed", alpha) for alpha in (0, 6)),
@@ -47,7 +47,7 @@ _ADAM = Rule("adam", 1e-3)
 
 
 @dataclass(frozen=True)
-class Setting:
+class _Setting:
     """One way to measure Definition 1.
 
     Parameters
@@ -67,7 +67,7 @@ class Setting:
         When given, the one that is best on other text for another draw replaces the rule's.
     """
 
-    cells: Cells = _FEW
+    cells: _Cells = _FEW
     draws: int = 3
     width: int = 32
     text: str = "washington"
@@ -76,14 +76,14 @@ class Setting:
     rates: tuple[float, ...] = ()
 
 
-#: The main setting, and others that differ from it in one thing each.
-SETTINGS = {
-    "main": Setting(_CELLS, draws=6),
-    "longer": Setting(_FEW[:3], epochs=8),
-    "h = 64": Setting(width=64),
-    "other text": Setting(text="python"),
-    "gradient steps": Setting(rule=Rule("sgd", 0.1)),
-    "tuned rates": Setting(rates=(3e-4, 1e-3, 3e-3)),
+# The main setting, and others that differ from it in one thing each.
+_SETTINGS = {
+    "main": _Setting(_CELLS, draws=6),
+    "longer": _Setting(_FEW[:3], epochs=8),
+    "h = 64": _Setting(width=64),
+    "other text": _Setting(text="python"),
+    "gradient steps": _Setting(rule=Rule("sgd", 0.1)),
+    "tuned rates": _Setting(rates=(3e-4, 1e-3, 3e-3)),
 }
 # Rows of a training set that are replaced, one at a time; more draws say more than more rows.
 _REPLACEMENTS = 6
@@ -107,12 +107,12 @@ class _Rows(NamedTuple):
     rows: str
 
 
-def measure(setting: Setting, reading: str, alpha: int, seed: int) -> list[dict[str, float]]:
+def _measure(setting: _Setting, reading: str, alpha: int, seed: int) -> list[dict[str, float]]:
     """Replace samples of one draw and train again.
 
     Parameters
     ----------
-    setting : Setting
+    setting : _Setting
     reading : str
         One of `mecllm.training.readings.READINGS`.
     alpha : int
@@ -150,7 +150,7 @@ def measure(setting: Setting, reading: str, alpha: int, seed: int) -> list[dict[
 
 
 def _work(task: _Task) -> list[dict[str, float]]:
-    return measure(SETTINGS[task.setting], task.reading, task.alpha, task.draw)
+    return _measure(_SETTINGS[task.setting], task.reading, task.alpha, task.draw)
 
 
 def tasks(draws: int | None = None) -> list[_Task]:
@@ -163,7 +163,7 @@ def tasks(draws: int | None = None) -> list[_Task]:
     """
     every = [
         _Task(name, *cell, seed)
-        for name, setting in SETTINGS.items()
+        for name, setting in _SETTINGS.items()
         for cell in setting.cells
         for seed in range(setting.draws)
     ]
@@ -192,7 +192,7 @@ def run(
     Returns
     -------
     DataFrame
-        Columns setting, reading, alpha, draw, and those of `measure`.
+        Columns setting, reading, alpha, draw, and those of `_measure`.
 
     Raises
     ------

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from mecllm.study.checks import FAILS, HOLDS, OPEN, Outcome
-from mecllm.study.ledgers import ledger
+from mecllm.study.ledgers import ONLY_IF, ledger
 from mecllm.study.statistics import Effect, effect, interval
 from mecllm.study.training import stored_training
 from mecllm.system.arrays import Array
 from mecllm.training.corpus import LAYERS
 
-ONLY_IF = "holds only if"
 # The paper leaves out the way down as negligible; a tenth of the way up would be.
 _NEGLIGIBLE = 0.1
 # A formula or an exponent is met, and a throughput constant, within this share.

@@ -6,9 +6,11 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "mecllm.training.corpus": "LAYERS pretrained windows",
-        "mecllm.training.readings": "READINGS",
+        "mecllm.training.readings": (
+            "LAMBDA RANK READINGS adapted as_described last_tuned relaxed rest_frozen"
+        ),
         "mecllm.training.tuning": "Rule fit losses",
-        "mecllm.training.replace_one": "draw replace_one",
+        "mecllm.training.replace_one": "BATCH SAMPLES draw replace_one",
         "mecllm.training.split": "Job",
         "mecllm.training.costs": "CASES operations traffic",
     },

@@ -12,8 +12,10 @@ from mecllm.training.transformer import SHAPES, Layer
 
 #: Υ, layers of the model, and d, characters of a sequence.
 LAYERS, LENGTH = 8, 32
-#: Widths h of the stored models, and users' texts.
-WIDTHS, TEXTS = (32, 64), ("washington", "python")
+#: Widths h of the stored models.
+WIDTHS = (32, 64)
+# Texts of users.
+_TEXTS = ("washington", "python")
 # Printable ASCII and the end of a line, which also stands for every other character.
 _ALPHABET = "\n" + "".join(map(chr, range(32, 127)))
 _CODES = {character: code for code, character in enumerate(_ALPHABET)}
@@ -98,9 +100,9 @@ def windows(text: str) -> IntArray:
     Parameters
     ----------
     text : str
-        One of `TEXTS`.
+        One of `_TEXTS`.
     """
-    require(text in TEXTS, "text", text, f"one of {TEXTS}")
+    require(text in _TEXTS, "text", text, f"one of {_TEXTS}")
     codes = encode(data_path("training", f"{text}.txt").read_text(encoding="utf-8"))
     count = len(codes) // (LENGTH + 1)
     return codes[: count * (LENGTH + 1)].reshape(count, LENGTH + 1)

@@ -75,7 +75,7 @@ def _pretrain(width: int) -> Array:
     return weights.astype(np.float16)
 
 
-def main() -> None:
+def _main() -> None:
     """Write the weights of every width."""
     for width in WIDTHS:
         weights = _pretrain(width)
@@ -85,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

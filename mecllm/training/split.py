@@ -242,7 +242,7 @@ def listen(port: int) -> socket.socket:
     return socket.create_server(("127.0.0.1", port))
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def _main(words: Sequence[str] | None = None) -> None:
     """Run one side as a process: `python -m mecllm.training.split user|edge JOB FOLDER PORT`."""
     parser = argparse.ArgumentParser(description="one side of split training")
     parser.add_argument("side", choices=("user", "edge"))
@@ -261,4 +261,4 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

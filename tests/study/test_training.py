@@ -13,7 +13,7 @@ from mecllm.errors import ScenarioError
 from mecllm.study import training
 from mecllm.study.ledgers import ledger
 from mecllm.study.store import Store
-from mecllm.study.training import SETTINGS, measure, run, stored_training, tasks
+from mecllm.study.training import _SETTINGS, _measure, run, stored_training, tasks
 from mecllm.study.training_claims import alphas, decide_training, exponent, values
 from mecllm.training.corpus import LAYERS
 from mecllm.training.readings import READINGS
@@ -30,7 +30,7 @@ def test_every_task_is_stored_for_every_draw():
     frame, key = stored_training(), ["setting", "reading", "alpha", "draw"]
     found = set(frame[key].itertuples(index=False, name=None))
     assert found == set(tasks())
-    assert len(frame) == sum(SETTINGS[task.setting].epochs for task in found)
+    assert len(frame) == sum(_SETTINGS[task.setting].epochs for task in found)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_stored_measurements_are_what_a_fresh_run_gives(setting, reading, alpha,
     frame = stored_training()
     here = (frame["setting"] == setting) & (frame["reading"] == reading)
     kept = frame[here & (frame["alpha"] == alpha) & (frame["draw"] == draw)]
-    fresh = pd.DataFrame(measure(SETTINGS[setting], reading, alpha, draw))
+    fresh = pd.DataFrame(_measure(_SETTINGS[setting], reading, alpha, draw))
     np.testing.assert_allclose(fresh, kept[fresh.columns], rtol=TOLERANCE)
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(fresh * (1 + 2 * TOLERANCE), kept[fresh.columns], rtol=TOLERANCE)
