@@ -44,7 +44,7 @@ def draw_readings(frame: pd.DataFrame) -> Figure:
             fine = np.linspace(0, LAYERS - 1.2, 100)
             paper = mean[0] / (1 - fine / LAYERS)
             axis.plot(fine, paper, color=PALETTE["grey"], linewidth=1)
-            label_line(axis, fine[60], paper[60], "1/(1-α/Υ), scaled", xytext=(-90, 10))
+            label_line(axis, fine[95], paper[95], "1/(1-α/Υ), scaled", xytext=(-100, 0))
     axis.set(xlabel="α [layers]", ylabel="mean |Δℓ(zᵢ)| [nat]", ylim=(0, None))
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="reading")
     return figure
@@ -93,6 +93,8 @@ def draw_costs(costs: pd.DataFrame) -> Figure:
     rate = rows["formula"] / rows["value"] / 1e9
     right.plot(rows["width"], rate, marker="o", color=PALETTE["blue"])
     right.set(xlabel="h", ylabel="ψ(d) / time [GFLOP/s]", xscale="log", ylim=(0, None))
+    right.set_xticks(rows["width"], [str(width) for width in rows["width"]], fontsize=6.5)
+    right.minorticks_off()
     return figure
 
 

@@ -22,8 +22,8 @@ from mecllm.system.equations import flops_per_layer
 from mecllm.system.files import data_path, write_whole
 from mecllm.training.corpus import WIDTHS, pretrained, windows
 from mecllm.training.costs import CASES, operations, seconds, traffic
+from mecllm.training.definition1 import draw, replace_one
 from mecllm.training.readings import READINGS
-from mecllm.training.replace_one import draw, replace_one
 from mecllm.training.split import Job
 from mecllm.training.tuning import Rule
 
@@ -68,7 +68,7 @@ class _Setting:
     """
 
     cells: _Cells = _FEW
-    draws: int = 3
+    draws: int = 2
     width: int = 32
     text: str = "washington"
     rule: Rule = _ADAM
@@ -78,7 +78,7 @@ class _Setting:
 
 # The main setting, and others that differ from it in one thing each.
 _SETTINGS = {
-    "main": _Setting(_CELLS, draws=6),
+    "main": _Setting(_CELLS, draws=3),
     "longer": _Setting(_FEW[:3], epochs=8),
     "h = 64": _Setting(width=64),
     "other text": _Setting(text="python"),

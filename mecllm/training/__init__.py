@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
             "LAMBDA RANK READINGS adapted as_described last_tuned relaxed rest_frozen"
         ),
         "mecllm.training.tuning": "Rule fit losses",
-        "mecllm.training.replace_one": "BATCH SAMPLES draw replace_one",
+        "mecllm.training.definition1": "BATCH SAMPLES draw replace_one",
         "mecllm.training.split": "Job",
         "mecllm.training.costs": "CASES operations traffic",
     },

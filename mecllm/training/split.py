@@ -27,8 +27,8 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.files import write_whole
 from mecllm.training.checkpoint import load, save
 from mecllm.training.corpus import Model, pretrained, windows
+from mecllm.training.definition1 import draw
 from mecllm.training.readings import READINGS
-from mecllm.training.replace_one import draw
 from mecllm.training.transformer import Layer, backward, embed, forward, loss
 from mecllm.training.tuning import Part, Rule, update
 from mecllm.training.wire import ANSWER, REFUSAL, REQUEST, RUN_BYTES, Frame, Line

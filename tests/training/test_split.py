@@ -18,7 +18,7 @@ from mecllm.training import split
 from mecllm.training.checkpoint import load, save
 from mecllm.training.corpus import LAYERS, LENGTH
 from mecllm.training.costs import traffic
-from mecllm.training.replace_one import BATCH
+from mecllm.training.definition1 import BATCH
 from mecllm.training.split import Edge, Job, listen, user
 from mecllm.training.transformer import embed
 from mecllm.training.tuning import fit

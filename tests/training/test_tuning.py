@@ -5,8 +5,8 @@ import pytest
 
 from mecllm.errors import ScenarioError
 from mecllm.training.corpus import LAYERS, Model, pretrained, windows
+from mecllm.training.definition1 import BATCH, SAMPLES, draw, replace_one
 from mecllm.training.readings import LAMBDA, READINGS
-from mecllm.training.replace_one import BATCH, SAMPLES, draw, replace_one
 from mecllm.training.transformer import SHAPES
 from mecllm.training.tuning import Rule, fit, losses, start
 
