@@ -1,1 +1,1 @@
-"""The command line: `mecllm solve | verify | figure | results | claims | sweep | bench`."""
+"""The command line: `mecllm solve | verify | figure | results | claims | sweep | train | bench`."""

@@ -1,7 +1,8 @@
-"""Commands of the figures and of the ledger: `mecllm figure` and `mecllm claims`."""
+"""Commands of the figures and the ledger: `mecllm figure | claims | train`."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("figure")(figure_command)
     app.command("claims")(claims_command)
+    app.command("train")(train_command)
 
 
 def figure_command(
@@ -78,9 +80,10 @@ def claims_command(
     from mecllm.study import ledgers as claims
     from mecllm.study.dependence import contradictions
     from mecllm.study.run import SEEDS
+    from mecllm.study.training_claims import training_differences
     from mecllm.system.scenario import TRACKS
 
-    screen, wrong = console(), []
+    screen, wrong = console(), training_differences()
     seeds = SEEDS if full else _QUICK_SEEDS
     for track in TRACKS:
         kept = claims.results(track)
@@ -100,6 +103,32 @@ def claims_command(
     screen.print(f"{len(wrong)} differences")
     if wrong:
         raise typer.Exit(1)
+
+
+def train_command(
+    workers: Workers = 2,
+    draws: Annotated[int | None, typer.Option(min=2, help="At most so many a setting.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV, in place of the stored one.")] = None,
+) -> None:
+    """Train the transformer anew, in every reading: data/results/training.csv and its costs.
+
+    May be stopped at any moment and started again.
+    """
+    # Matrices are small: threads of the linear algebra would wait for each other, tenfold as long.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from mecllm.study import training
+    from mecllm.system.files import data_path
+
+    path = out or data_path("results", "training.csv")
+    tasks = training.tasks(draws)
+    part = path.with_suffix(".part")
+    with progress("training", len(tasks)) as done:
+        frame = training.run(tasks, workers, part, done)
+    training.write(frame, path)
+    training.write(training.costs(), path.with_name(f"{path.stem}-costs.csv"))
+    part.unlink()
+    console().print(f"{path}: {len(frame)} rows, {len(tasks)} trainings with replaced samples")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.pictures.explorer": "SLIDERS page",
         "mecllm.pictures.javascript": "function user_expressions",
         "mecllm.pictures.comparison": "draw_comparison",
+        "mecllm.pictures.training": "draw_costs draw_fit draw_readings draw_wire",
         "mecllm.pictures.typical": "options presets splits typical_network",
     },
 )

@@ -22,5 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.own": "claims_of commented_start every_method",
         "mecllm.study.bench": "sized",
         "mecllm.study.remarks": "downlink_share greedy_remarks greedy_table",
+        "mecllm.study.training": "stored_training",
+        "mecllm.study.training_claims": "alphas decide_training exponent values",
     },
 )

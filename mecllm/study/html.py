@@ -13,6 +13,7 @@ from mecllm.study.dependence import moved, shares
 from mecllm.study.entries import Equation, Erratum
 from mecllm.study.ledgers import VERDICTS, Claim, decide, ledger, results
 from mecllm.study.settings import stored_settings
+from mecllm.study.training_claims import decide_training
 from mecllm.system.scenario import TRACKS
 
 
@@ -83,9 +84,11 @@ _FILTER = (
 def ledger_table() -> str:
     """HTML table of the whole ledger; each row has the claim's id and links to its evidence."""
     found = {track: decide(results(track)) for track in TRACKS}
+    trained = decide_training()
     rows = []
     for claim in ledger():
-        why = [escape(part) for part in (claim.reason, claim.note) if part]
+        numbers = trained[claim.id][1:] if claim.id in trained else ()
+        why = [escape(part) for part in (claim.reason, *numbers, claim.note) if part]
         says = [escape(claim.where), escape(claim.statement)]
         cells = [claim.id, *says, *_verdicts(claim, found), "<br>".join(why), _link(claim.evidence)]
         both = "|".join(dict.fromkeys(claim.on(track) for track in TRACKS))

@@ -27,6 +27,7 @@ GROUPS = {
     "Figure 4": "C",
     "Figure 5": "D",
     "abstract": "E",
+    "the training itself": "L",
 }
 # Figures that the checks read.
 FIGURES = ("2", "3", "4", "5")
@@ -42,7 +43,7 @@ class Claim:
     Parameters
     ----------
     id : str
-        T* theory, S* set-up, N* literature, A*-D* Figures 2-5, E* abstract.
+        T* theory, S* set-up, N* literature, A*-D* Figures 2-5, E* abstract, L* training.
     where : str
         Section, figure or equation.
     statement : str

@@ -111,7 +111,7 @@ def intervals(values: Array, comparisons: int = 1) -> tuple[Array, Array]:
     return known.mean(axis=0), np.where(finite, half, np.inf)
 
 
-def _interval(values: Array) -> tuple[float, float]:
+def interval(values: Array) -> tuple[float, float]:
     """Mean (S,) and half-width of its 95 % Student interval; 0 wide for a single value."""
     mean, half = intervals(np.asarray(values, dtype=float)[:, None])
     return float(mean[0]), float(half[0]) if len(values) > 1 else 0.0
@@ -256,5 +256,5 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns x, mean, half.
     """
-    rows = [(float(x), *_interval(table[x].to_numpy())) for x in table.columns]
+    rows = [(float(x), *interval(table[x].to_numpy())) for x in table.columns]
     return pd.DataFrame(rows, columns=["x", "mean", "half"])

@@ -83,8 +83,8 @@ class Constants:
         "from one narrow-band carrier to all of the millimetre waves", drawn=True,
     )  # fmt: skip
     noise_dBm_per_Hz: float = parameter(
-        "σ²", "dBm/Hz", "noise density", -200, -80,
-        "thermal noise is -192 at 4 K and -174 at 290 K; interference may lift it",
+        "σ²", "dBm/Hz", "noise density", -210, -80,
+        "thermal noise is -174 at 290 K; -134 dBm over 20 MHz, one reading of the paper, -207",
     )  # fmt: skip
     power_max_W: Law = parameter(
         "p_n^max", "W", "top transmit power", 1e-9, 1e6, _POWER, drawn=True

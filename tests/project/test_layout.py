@@ -26,9 +26,10 @@ WINGS = {
     "certified": CORE,
     "theory": SOLVERS,
     "methods": SOLVERS,
-    "study": SOLVERS | {"theory", "methods"},
+    "training": GROUND | {"system"},
+    "study": SOLVERS | {"theory", "methods", "training"},
     "atlas": SOLVERS | {"theory", "methods", "study"},
-    "pictures": SOLVERS | {"theory", "methods", "study", "atlas"},
+    "pictures": SOLVERS | {"theory", "methods", "training", "study", "atlas"},
     "cli": SOLVERS | {"theory", "methods", "study", "atlas", "pictures"},
 }
 # Importing the package must not cost the seconds that these take.

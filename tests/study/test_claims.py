@@ -30,6 +30,7 @@ IDS = [
     *(f"C{n}" for n in range(1, 4)),
     *(f"D{n}" for n in range(1, 11)),
     *(f"E{n}" for n in range(1, 4)),
+    *(f"L{n}" for n in range(1, 9)),
 ]
 
 

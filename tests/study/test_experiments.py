@@ -13,7 +13,7 @@ from mecllm.study import figures as studies, run as runner
 from mecllm.study.ledgers import TOLERANCE, deviation
 from mecllm.study.records import _COLUMNS, Record, stored
 from mecllm.study.run import SEEDS, STUDIES, experiment, save_table
-from mecllm.study.statistics import _interval, compare, curve, effect, select
+from mecllm.study.statistics import compare, curve, effect, interval, select
 from mecllm.system.scenario import TRACKS, Scenario
 
 
@@ -144,9 +144,9 @@ def test_deviation_sees_a_changed_value_and_a_missing_row() -> None:
 
 
 def test_interval_is_students() -> None:
-    mean, half = _interval(np.array([1.0, 2.0, 3.0]))
+    mean, half = interval(np.array([1.0, 2.0, 3.0]))
     assert (mean, half) == (2.0, pytest.approx(4.302653 / 3**0.5, rel=1e-6))
-    assert _interval(np.array([4.0])) == (4.0, 0.0)
+    assert interval(np.array([4.0])) == (4.0, 0.0)
 
 
 def test_effect_of_a_constant_factor_is_exact() -> None:
