@@ -9,8 +9,9 @@ from html import escape
 from mecllm.study import settings
 from mecllm.study.checks import Verdict
 from mecllm.study.dependence import moved, shares
+from mecllm.study.checks import Verdict
+from mecllm.study.dependence import moved, shares
 from mecllm.study.ledgers import VERDICTS, Claim, Equation, Erratum, decide, ledger, results
-from mecllm.study.settings import stored_settings
 from mecllm.system.scenario import TRACKS
 
 
@@ -34,8 +35,10 @@ def _found(track: str, claim: str, verdict: Verdict) -> str:
     if verdict.described == verdict.equal:
         terms = {"": verdict.equal}
     for name, found in terms.items():
-        own = f"{name} {found.verdict}: " if name else ""
-        parts.append(f"{own}{found.numbers}; {found.agree:.0%} of resamples agree")
+        own = f"{found.verdict}: " if name else ""
+        parts.append(
+            f"{name + ': ' if name else ''}{own}{found.numbers}; {found.agree:.0%} of resamples agree"
+        )
     space = shares(track, claim)
     if space:
         described = "" if space[True] == space[False] else f" (as described {space[False]})"
@@ -44,27 +47,6 @@ def _found(track: str, claim: str, verdict: Verdict) -> str:
         listed = "; ".join(f"{setting}: {found}" for setting, found in others.items())
         parts.append(f"moved by {listed}")
     return "<br>".join([parts[0], *map(escape, parts[1:])])
-
-
-def settings_table(ids: Iterable[str]) -> str:
-    """HTML table of some claims under every setting: the verdicts on both tracks.
-
-    Parameters
-    ----------
-    ids : iterable of str
-        Claims that the settings decide.
-
-    Returns
-    -------
-    str
-    """
-    names, rows = tuple(ids), []
-    table = stored_settings().set_index(["track", "setting", "claim"])["verdict"]
-    for track in TRACKS:
-        for setting in settings.names(track):
-            found = (table[track, setting, name] for name in names)
-            rows.append(_row([track, escape(setting), *found]))
-    return _table("words", ["track", "setting", *names], rows)
 
 
 # Shows the rows that have one verdict on either track; without scripts the whole table stands.
