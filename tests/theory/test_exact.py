@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
+from pydoc import locate
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from mecllm.theory.compare import agree
 from mecllm.theory.derive_run import arguments, evaluate
 from mecllm.theory.fractional import edge_layer_cost, local_layer_cost
 from mecllm.theory.symbols import Pair, User
+from tests.book import BOOK
 from tests.examples import REPAIRED, small
 from tests.theory.test_planted_errors import sign_errors
 
@@ -29,7 +32,7 @@ TOLERANCE = 1e-10
 @cache
 def forms() -> dict[str, Expr]:
     """Return the derived closed forms, and the slopes of the demand that follow from them."""
-    u, p, b = exact.LOG_SNR, USER.power, PAIR.bandwidth
+    u, b = exact.LOG_SNR, PAIR.bandwidth
     free, stopped = exact.free_price(), exact.stopped_price()
 
     def elasticity(width: Expr, price: Expr) -> Expr:
@@ -174,3 +177,14 @@ def test_best_layers_lie_beside_the_integers_taken() -> None:
     assert np.all(np.abs(decision.local_layers - real)[inside] < 1)
     wrong = evaluate(exact.best_layers().subs(exact.SAVED, 2 * exact.SAVED), values)
     assert not np.all(np.abs(decision.local_layers - wrong)[inside] < 1)
+
+
+def test_the_chapter_names_code_that_there_is() -> None:
+    """What the chapter calls the production code can be imported under that name."""
+    chapter = (BOOK / "20-exact-solver.ipynb").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(mecllm(?:\.\w+)+)`", chapter))
+    assert len(named) >= 5
+    assert [name for name in named if locate(name) is None] == []
+    for name in ("Uplink.best_power", "Uplink.demand", "Work.clock"):
+        assert f"`{name}`" in chapter
+        assert locate(f"mecllm.allocation.{name}") is not None
