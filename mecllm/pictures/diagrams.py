@@ -183,7 +183,7 @@ def draw_surrogate(
 
     figure, (axis,) = panels(height=3.3)
     axis.plot(alpha, true(alpha), color=_INK, lw=2.2, ls="-")
-    label_line(axis, alpha[60], true(alpha[60]), "H", xytext=(0, -11), fontsize=_TEXT)
+    label_line(axis, float(alpha[60]), float(true(alpha[60])), "H", xytext=(0, -11), fontsize=_TEXT)
     looks = zip(("blue", "red", "green", "purple"), ("--", "-.", ":", (0, (5, 1))), strict=True)
     at = np.asarray(start)
     for step, (color, dashes) in zip(range(steps), looks, strict=False):
@@ -200,8 +200,8 @@ def draw_surrogate(
         if step == 0:
             place = int(np.searchsorted(alpha, start - 12.8))
             label_line(
-                axis, alpha[place], upper[place], "K with the auxiliaries of $\\alpha_0$",
-                xytext=(6, 3), color=PALETTE[color],
+                axis, float(alpha[place]), float(upper[place]),
+                "K with the auxiliaries of $\\alpha_0$", xytext=(6, 3), color=PALETTE[color],
             )  # fmt: skip
         lowest = int(np.argmin(upper))
         axis.plot(

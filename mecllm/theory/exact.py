@@ -19,7 +19,7 @@ from mecllm.theory.symbols import REPAIRED, Pair, User
 #: u = ln(1 + x), positive.
 LOG_SNR = Symbol("u", positive=True)
 #: B - A, by which a layer costs more at the server than on the device.
-SAVED = Symbol("Delta", positive=True)
+_SAVED = Symbol("Delta", positive=True)
 
 _USER, _PAIR = User.of(1), Pair.of(1, 1)
 
@@ -106,6 +106,6 @@ def best_layers() -> Expr:
     (edge,) = sp.solve(1 / stability, _USER.layers)
     # Below the α at which the bound is infinite: the positive root.
     room = Symbol("y", positive=True)
-    slope = sp.diff(stability, _USER.layers).subs(_USER.layers, edge - room) - SAVED
+    slope = sp.diff(stability, _USER.layers).subs(_USER.layers, edge - room) - _SAVED
     (root,) = sp.solve(sp.simplify(slope), room)
     return edge - root

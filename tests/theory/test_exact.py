@@ -170,12 +170,12 @@ def test_best_layers_lie_beside_the_integers_taken() -> None:
     work = Work.of(network, np.arange(network.users), own)
     saved = work.layer_cost(decision.server_frequency) - work.local_cost
     idle = (found.frequency_price[own] == 0) & (saved > 0)
-    values = arguments(network, decision) | {exact.SAVED: np.where(idle, saved, 1.0)}
+    values = arguments(network, decision) | {exact._SAVED: np.where(idle, saved, 1.0)}
     real = evaluate(exact.best_layers(), values).clip(1, network.layers - 1)
     inside = idle & (real > 1)
     assert inside.sum() > 5
     assert np.all(np.abs(decision.local_layers - real)[inside] < 1)
-    wrong = evaluate(exact.best_layers().subs(exact.SAVED, 2 * exact.SAVED), values)
+    wrong = evaluate(exact.best_layers().subs(exact._SAVED, 2 * exact._SAVED), values)
     assert not np.all(np.abs(decision.local_layers - wrong)[inside] < 1)
 
 
