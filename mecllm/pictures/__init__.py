@@ -1,4 +1,4 @@
-"""Figures of the book: one style and, per figure of the paper, the function that draws it."""
+"""Figures of the book: one style, and the functions that draw what is shown twice or explained."""
 
 from mecllm.lazy import attach
 
@@ -6,6 +6,9 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "mecllm.pictures.style": "COLORS PALETTE SERIES label_line panels use_style",
+        "mecllm.pictures.diagrams": (
+            "draw_algorithm draw_dual draw_split draw_surrogate draw_system"
+        ),
         "mecllm.pictures.paper": (
             "APPROACHES components figure_2 figure_3 figure_4 figure_5 fronts"
         ),
