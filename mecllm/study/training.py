@@ -68,7 +68,7 @@ class _Setting:
     """
 
     cells: _Cells = _FEW
-    draws: int = 2
+    draws: int = 3
     width: int = 32
     text: str = "washington"
     rule: Rule = _ADAM
@@ -78,7 +78,7 @@ class _Setting:
 
 # The main setting, and others that differ from it in one thing each.
 _SETTINGS = {
-    "main": _Setting(_CELLS, draws=3),
+    "main": _Setting(_CELLS, draws=5),
     "longer": _Setting(_FEW[:3], epochs=8),
     "h = 64": _Setting(width=64),
     "other text": _Setting(text="python"),

@@ -28,9 +28,9 @@ TOLERANCE = 1e-6
 
 def test_every_task_is_stored_for_every_draw():
     frame, key = stored_training(), ["setting", "reading", "alpha", "draw"]
-    found = set(frame[key].itertuples(index=False, name=None))
-    assert found == set(tasks())
-    assert len(frame) == sum(_SETTINGS[task.setting].epochs for task in found)
+    wanted = tasks()
+    assert set(frame[key].itertuples(index=False, name=None)) == set(wanted)
+    assert len(frame) == sum(_SETTINGS[task.setting].epochs for task in wanted)
 
 
 @pytest.mark.parametrize(
