@@ -32,6 +32,7 @@ env: ## create .venv from requirements.lock
 	@$(PYTHON) tools/environment.py $(if $(filter-out file,$(origin PYTHON)),--this-python)
 
 book: env ## execute every chapter and render the book into _build/html; SOLUTIONS=no for students
+	$(if $(filter-out yes no,$(SOLUTIONS)),$(error SOLUTIONS is yes or no, not $(SOLUTIONS)))
 	@$(VENV_PYTHON) -m tools.book $(if $(filter no,$(SOLUTIONS)),--without-solutions)
 
 pdf: env ## print the stored book into _build/mecllm.pdf (needs LaTeX; README names the packages)

@@ -95,6 +95,8 @@ c.CourseDirectory.course_id = "mecllm"
 c.CourseDirectory.root = str(COURSE)
 # The slowest correct cell takes a few seconds; a search that does not end takes this long.
 c.Execute.timeout = 60
+# Much output, or a busy machine, is no reason to give up the notebook after four seconds.
+c.Execute.iopub_timeout = 60
 # nbgrader takes anything on the error channel for a wrong answer: a warning, a progress bar.
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"\A"

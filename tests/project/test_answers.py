@@ -1,12 +1,13 @@
 """The book for students holds no solution, and the file for the teacher holds them all."""
 
+import subprocess
 import zipfile
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tests.book import BOOK, chapters
+from tests.book import BOOK, ROOT, chapters
 from tools.answers import answers, withhold, without_solutions
 
 EXERCISE = (
@@ -77,3 +78,19 @@ def test_the_page_for_instructors_keeps_its_rubric_from_students(tmp_path):
         assert kept_back not in public
     with zipfile.ZipFile(tmp_path / "worked.zip") as file:
         assert file.namelist() == ["worked/01-one.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], "-m tools.book \n"),
+        (["SOLUTIONS=yes"], "-m tools.book \n"),
+        (["SOLUTIONS=no"], "-m tools.book --without-solutions\n"),
+        (["SOLUTIONS=No"], "SOLUTIONS is yes or no, not No"),
+    ],
+)
+def test_make_leaves_solutions_out_for_no_and_for_nothing_else(given, says):
+    made = subprocess.run(
+        ["make", "-n", "book", *given], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert says in made.stdout + made.stderr
