@@ -93,6 +93,7 @@ def test_the_export_holds_a_zero_for_it_all_the_same(course):
 
 
 def test_feedback_is_one_short_page_that_needs_no_network(course):
+    """It shows the hidden tests, and the page for instructors says so."""
     folder, grader, _ = course
     for who in ("forty megabytes", "åsa_müller"):
         result = grader.generate_feedback(NAME, who)
@@ -102,4 +103,4 @@ def test_feedback_is_one_short_page_that_needs_no_network(course):
         text = page.replace(MATHJAX.read_text(encoding="utf-8"), "")
         assert len(text) < len(page)
         assert not re.search(r"\bsrc=|<link|@import|url\([\"']?http", text)
-        assert "with_weights(energy=1.0, delay=delay" in text  # a hidden test, which is shown
+        assert "BEGIN HIDDEN TESTS" in re.sub("<[^>]*>", "", text)
