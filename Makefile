@@ -7,6 +7,7 @@ NB ?=
 UPGRADE ?=
 COURSE ?=
 MACHINE ?=
+SOLUTIONS ?=
 
 # Outputs must not depend on the machine: a fixed hash seed, and one thread in the linear algebra,
 # whose sums would otherwise be split by the number of cores.
@@ -32,8 +33,9 @@ help: ## this list
 env: ## create .venv from requirements.lock
 	@$(PYTHON) tools/environment.py $(if $(filter-out file,$(origin PYTHON)),--this-python)
 
-book: env ## execute every chapter and render the book into _build/html
-	@$(VENV_PYTHON) -m tools.book
+book: env ## execute every chapter and render the book into _build/html; SOLUTIONS=no for students
+	$(if $(filter-out yes no,$(SOLUTIONS)),$(error SOLUTIONS is yes or no, not $(SOLUTIONS)))
+	@$(VENV_PYTHON) -m tools.book $(if $(filter no,$(SOLUTIONS)),--without-solutions)
 
 pdf: env ## print the stored book into _build/mecllm.pdf (needs LaTeX; README names the packages)
 	@$(VENV_PYTHON) -m tools.pdf

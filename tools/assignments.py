@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ def read_seed() -> int:
     return int(course["seed"])
 
 
+def shielded(test: str, setup: str) -> str:
+    """Put a test into a function with a setup of its own, hidden from students.
+
+    A student may call a variable `network`, write another `close` or use up the random numbers:
+    of all that, nothing but the answer itself reaches the test.
+    """
+    body = f"### BEGIN HIDDEN TESTS\n{setup}\n### END HIDDEN TESTS\n{test}"
+    return f"def check():\n{textwrap.indent(body, '    ')}\n\n\ncheck()"
+
+
 def notebook(name: str, seed: int) -> Any:
     """Read an assignment with its solutions: the seed, the rules and nbgrader's metadata put in.
 
@@ -58,13 +69,22 @@ def notebook(name: str, seed: int) -> Any:
         raise ValueError(f"{source.name} has {count} lines `SEED = ...`; expected one")
     sheet = jupytext.reads(text, fmt="py:percent")
     sheet.cells[0].source += "\n" + (ASSIGNMENTS / "rules.md").read_text(encoding="utf-8").rstrip()
-    about = [cell.metadata.get("nbgrader") for cell in sheet.cells]
+    about = [cell.metadata.get("nbgrader", {}) for cell in sheet.cells]
+    (setup,) = (cell.source for cell in sheet.cells if _id(cell) == "setup")
+    tests = [given.get("grade", False) and not given.get("solution", False) for given in about]
+    for cell, is_test in zip(sheet.cells, tests, strict=True):
+        if is_test:
+            cell.source = shielded(cell.source, setup)
     slim(sheet)
-    for cell, given in zip(sheet.cells, about, strict=True):
+    for cell, given, is_test in zip(sheet.cells, about, tests, strict=True):
         if given:
-            locked = given.get("grade", False) and not given.get("solution", False)
-            cell.metadata["nbgrader"] = CELL | {"locked": locked} | given
+            cell.metadata["nbgrader"] = CELL | {"locked": is_test} | given
     return sheet
+
+
+def _id(cell: Any) -> str | None:
+    """Name that nbgrader knows a cell by."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
 def settings(course: Path) -> Config:

@@ -1,7 +1,8 @@
 """Render the book into `_build/`, never touching the committed notebooks.
 
 By default every chapter is executed afresh and the page lands in `_build/html`; with
-`--committed` the outputs are rendered as they are stored, into `_build/html-committed`.
+`--committed` the outputs are rendered as they are stored, into `_build/html-committed`. With
+`--without-solutions` the page is for students, and the answers to the exercises go into a zip file.
 
 Whatever decides a page is hashed: an unchanged book is not built again, and a change in `mecllm/`,
 `data/` or the lock runs every chapter again.
@@ -22,6 +23,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tools.answers import withhold
 from tools.notebooks import BOOK, ROOT
 
 BUILD = ROOT / "_build"
@@ -30,6 +32,7 @@ JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 COMPUTING = ("mecllm", "data", "requirements.lock", "tools/notebooks.py")
 # Read by the extensions in book/_ext while rendering.
 BESIDE = ("_config.yml", "pyproject.toml", "requirements.lock")
+MAKING = ("tools/book.py", "tools/answers.py")
 CACHES = ("__pycache__", ".ipynb_checkpoints")
 
 
@@ -105,10 +108,16 @@ def main() -> None:
     parser.add_argument(
         "--committed", action="store_true", help="render the stored outputs, execute nothing"
     )
-    committed = parser.parse_args().committed
-    page = BUILD / ("html-committed" if committed else "html")
+    parser.add_argument(
+        "--without-solutions", action="store_true", help="leave out what students should find"
+    )
+    options = parser.parse_args()
+    committed: bool = options.committed
+    ending = "-without-solutions" if options.without_solutions else ""
+    page = BUILD / f"html{'-committed' if committed else ''}{ending}"
+    worked = BUILD / "worked-answers.zip"
     stamp = page / ".made-from"
-    wanted = fingerprint(files("book", "tools/book.py", *BESIDE, *COMPUTING))
+    wanted = fingerprint(files("book", *MAKING, *BESIDE, *COMPUTING))
     if committed or not stamp.is_file() or stamp.read_text() != wanted:
         work = BUILD / "work"
         copied(BOOK, work / "book")
@@ -121,6 +130,8 @@ def main() -> None:
                     copies = list(pool.map(executed, notebooks))
                 for notebook, copy in zip(notebooks, copies, strict=True):
                     shutil.copy(copy, work / "book" / notebook.name)
+            if options.without_solutions:
+                withhold(work / "book", worked)
             made = render(work)
         except subprocess.CalledProcessError:
             sys.exit("The book was not built; the reason stands above.")
@@ -129,6 +140,8 @@ def main() -> None:
         made.rename(page)
         shutil.rmtree(work)
     print(f"The book is at {page / 'index.html'}")
+    if options.without_solutions:
+        print(f"The answers are in {worked}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@
 # **Points** 35. **Time** about 6 hours. **Read first** chapters 7 and 15 of the book.
 
 # %% nbgrader={"grade_id": "setup", "locked": true}
-import warnings
-
 import numpy as np
 
 from mecllm import Decision, Scenario, solve
@@ -19,8 +17,6 @@ from mecllm.certified.pairs import PairCosts, Prices
 from mecllm.system.association import greedy
 
 SEED = ...
-# A warning of NumPy is not a wrong answer, yet the grader would take it for one.
-warnings.simplefilter("ignore")
 
 network = Scenario.load("repaired").replace(users=10, servers=3).draw(SEED)
 rng = np.random.default_rng(SEED)
@@ -32,11 +28,6 @@ COSTS, SLOTS = rng.uniform(1, 2, (10, 3)), np.array([4, 4, 4])
 def total(costs, association):
     """Sum of the users' costs at their servers."""
     return costs[np.arange(len(costs)), association].sum()
-
-
-def close(answer, expected, tolerance=1e-6):
-    """Whether two numbers or arrays agree, relative to the expected one."""
-    return np.allclose(answer, expected, rtol=tolerance, atol=0)
 
 
 # %% [markdown]
@@ -60,7 +51,7 @@ assert violation(np.full((2, 2), 0.5)) > 0
 from mecllm.paper.concave_convex import violation as reference
 
 chi = rng.dirichlet(np.ones(4), 7)
-assert close(violation(chi), reference(chi.ravel()))
+np.testing.assert_allclose(violation(chi), reference(chi.ravel()), 1e-6)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -84,7 +75,7 @@ def assign(costs, slots):
 
 # %% nbgrader={"grade_id": "test-assign-free", "grade": true, "points": 2}
 answer = np.asarray(assign(COSTS, np.array([10, 10, 10])))
-assert close(total(COSTS, answer), COSTS.min(axis=1).sum())
+np.testing.assert_allclose(total(COSTS, answer), COSTS.min(axis=1).sum(), 1e-6)
 
 # %% nbgrader={"grade_id": "test-assign", "grade": true, "points": 3}
 answer = np.asarray(assign(COSTS, SLOTS))
@@ -99,7 +90,7 @@ for slots in ([4, 4, 4], [5, 5, 0], [1, 2, 7]):
     open_costs = np.where(np.array(slots) > 0, costs, np.inf)
     shares = np.broadcast_to(1 / np.maximum(slots, 1), (1, 10, 3))
     best = Polytope.of_shares(shares, equal=False).minimise(open_costs.ravel(), binary=True)
-    assert close(total(costs, answer), costs.ravel() @ best)
+    np.testing.assert_allclose(total(costs, answer), costs.ravel() @ best, 1e-6)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -122,7 +113,7 @@ def linearised(costs, penalty, association):
 
 # %% nbgrader={"grade_id": "test-linearised", "grade": true, "points": 5}
 start = np.arange(10) % 3
-assert close(linearised(COSTS, 0.0, start), COSTS)
+np.testing.assert_allclose(linearised(COSTS, 0.0, start), COSTS, 1e-6)
 assert np.argmin(linearised(COSTS, 10.0, start), axis=1).tolist() == start.tolist()
 ### BEGIN HIDDEN TESTS
 from mecllm.paper.concave_convex import indicator, linearised as reference
@@ -131,7 +122,7 @@ for penalty in (0.01, 0.3, 4.0):
     expected = reference(COSTS.ravel(), penalty, indicator(start, 3)).reshape(COSTS.shape)
     answer = np.asarray(linearised(COSTS, penalty, start))
     # A constant for each user changes nothing.
-    assert close(np.diff(answer, axis=1) + 100, np.diff(expected, axis=1) + 100, 1e-9)
+    np.testing.assert_allclose(np.diff(answer, axis=1) + 100, np.diff(expected, axis=1) + 100, 1e-9)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -163,7 +154,8 @@ prices = allocation.bandwidth_price, allocation.frequency_price
 assert dual(network, *prices) <= allocation.objective
 
 # %% nbgrader={"grade_id": "test-bound-value", "grade": true, "points": 3}
-assert np.isfinite(dual(network, *prices))
+allocation = allocate(network, greedy(network))
+assert np.isfinite(dual(network, allocation.bandwidth_price, allocation.frequency_price))
 ### BEGIN HIDDEN TESTS
 from mecllm.certified.dual import lower_bound
 
@@ -229,18 +221,18 @@ assert certificate.feasible
 assert certificate.honest
 
 # %% nbgrader={"grade_id": "test-design-good", "grade": true, "points": 3}
-target = solve(network, "priced").objective
+certificate = verify(network, design(network)[0])
 assert certificate.feasible
-assert certificate.objective <= 1.25 * target
+assert certificate.objective <= 1.25 * solve(network, "priced").objective
 
 # %% nbgrader={"grade_id": "test-design-best", "grade": true, "points": 4}
+certificate = verify(network, design(network)[0])
 assert certificate.feasible
-assert certificate.objective <= 1.02 * target
+assert certificate.objective <= 1.02 * solve(network, "priced").objective
 ### BEGIN HIDDEN TESTS
 # Not only on the network that is known.
 other = Scenario.load("repaired").replace(users=10, servers=3).draw(SEED + 1)
-decision, claim = design(other)
-certificate = verify(other, decision)
+certificate = verify(other, design(other)[0])
 assert certificate.feasible
 assert certificate.objective <= 1.02 * solve(other, "priced").objective
 ### END HIDDEN TESTS

@@ -154,11 +154,11 @@ def commands(source: Path) -> str:
     return f"Measured {'; '.join(machines)}.\n\n" + table(["command", "time [s]"], rows, "lr")
 
 
-def results(source: Path) -> str:
+def results(_source: Path) -> str:
     """Tabulate what the stored tables cost, those of a kind together."""
-    with (source.parent / "data" / "results" / "log.csv").open(
-        encoding="utf-8", newline=""
-    ) as file:
+    from mecllm.system.files import data_path  # the book is rendered in a folder without data
+
+    with data_path("results", "log.csv").open(encoding="utf-8", newline="") as file:
         entries = list(csv.DictReader(file))
     rows: dict[str, list[int]] = {}
     for entry in entries:

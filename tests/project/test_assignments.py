@@ -1,7 +1,9 @@
 """The graded assignments, through nbgrader itself: generate, submit, grade, feedback, export."""
 
 import ast
+import builtins
 import csv
+import dis
 import re
 import sys
 
@@ -37,6 +39,14 @@ def without_region(source, what):
     """What is left of a cell when its regions go; each leaves one line that marks its place."""
     region = rf"^[ ]*### BEGIN {what}\n.*?^[ ]*### END {what}$"
     return re.sub(region, "<region>", source, flags=re.MULTILINE | re.DOTALL)
+
+
+def global_names(code):
+    """Names that a function and those within it look up outside themselves."""
+    loads = {
+        i.argval for i in dis.get_instructions(code) if i.opname in {"LOAD_GLOBAL", "LOAD_NAME"}
+    }
+    return loads.union(*(global_names(c) for c in code.co_consts if hasattr(c, "co_code")))
 
 
 def points(sheet):
@@ -196,6 +206,23 @@ def test_exported_grades_are_full_zero_and_partial(graded, released):
 
 
 @each_assignment
+def test_a_test_reaches_nothing_of_a_student_but_the_answer(name):
+    """Whatever else it names is its own, or Python's: another `close` or `network` does no harm."""
+    sheet = notebook(name, 1)
+    answers = {
+        node.name
+        for cell in sheet.cells
+        if about(cell).get("solution") and cell.cell_type == "code"
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for cell in sheet.cells:
+        if about(cell).get("locked") and about(cell)["grade"]:
+            (check,) = compile(cell.source, "test", "exec").co_consts[:1]
+            assert set(global_names(check)) <= answers | set(dir(builtins)), about(cell)["grade_id"]
+
+
+@each_assignment
 @pytest.mark.parametrize("student", STUDENTS)
 def test_feedback_is_a_page_with_the_score(name, student, graded, released):
     page = (released[0] / "feedback" / student / name / f"{name}.html").read_text(encoding="utf-8")
@@ -227,14 +254,12 @@ def test_any_correct_answer_counts(name):
 
 
 def test_years_differ_by_one_number():
+    """It stands in the setup, and in the setup of every test."""
     first, second = notebook(NAMES[0], 1), notebook(NAMES[0], 2)
-    changed = [
-        (a.source, b.source)
-        for a, b in zip(first.cells, second.cells, strict=True)
-        if a.source != b.source
-    ]
-    assert len(changed) == 1
-    assert changed[0][0].replace("SEED = 1\n", "SEED = 2\n") == changed[0][1]
+    for ours, theirs in zip(first.cells, second.cells, strict=True):
+        own = about(ours).get("grade_id") == "setup" or about(ours).get("locked", False)
+        assert ours.source.count("SEED = 1\n") == own
+        assert ours.source.replace("SEED = 1\n", "SEED = 2\n") == theirs.source
 
 
 def test_a_source_without_a_seed_is_refused(tmp_path, monkeypatch):
