@@ -46,6 +46,7 @@ class Series(NamedTuple):
 SERIES: dict[str, Series] = {
     "proposed": Series("proposed", PALETTE["blue"], "o", "-"),
     "edge_only": Series("edge only", PALETTE["orange"], "s", "--"),
+    "edge_one": Series("edge, one layer local", PALETTE["orange"], "D", ":"),
     "local_only": Series("local only", PALETTE["red"], "^", "-."),
     "alternating": Series("alternating", PALETTE["green"], "D", "--"),
     "alpha_only": Series("α only", PALETTE["purple"], "v", ":"),
