@@ -78,7 +78,7 @@ def shipped(name: str) -> tuple[dict[Symbol, Array], dict[str, tuple[Array, Arra
     # Of either sign, and such that the clock stays below the whole server's.
     clock_price = work.worth(layers, rng.uniform(0.05, 0.95, network.users) * work.cap)[0]
     clock = work.clock(clock_price, network.layers - layers)
-    fast = replace(network, user_frequency_max=1e3 * network.user_frequency_max)
+    fast = replace(network, normalized_by="", user_frequency_max=1e3 * network.user_frequency_max)
     point = replace(
         start, local_layers=layers, power=power, bandwidth=bandwidth, server_frequency=clock
     )
