@@ -14,6 +14,7 @@ from mecllm.atlas.rows import Outcome, measure_on
 from mecllm.atlas.space import Sweep
 from mecllm.study.statistics import TIE_BAND
 from mecllm.system.arrays import Array
+from mecllm.system.files import data_path
 from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 
@@ -186,3 +187,39 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
     start, end = sweep.values(track, home), sweep.values(track, unit)
     moved = {key: (start[key], end[key]) for key in keys if start[key] != end[key]}
     return Flip(claim, track, before, _margin_at(sweep, track, unit, claim, seeds), moved)
+
+
+# Claims whose nearest flip is stored, by track: those that an allocation of layers decides.
+_FLIPPED = {"literal": ("A1", "A3", "B8", "B11"), "repaired": ("A1", "A3", "B1", "B8")}
+
+
+def flips(results: Results, done: Callable[[], object] = lambda: None) -> pd.DataFrame:
+    """Find the nearest flips that chapter 14 shows.
+
+    Parameters
+    ----------
+    results : Results
+        Of the atlas.
+    done : callable
+        Called after each claim.
+
+    Returns
+    -------
+    DataFrame
+        A row for each changed constant: track, claim, key, start, turned; a claim that no point
+        turns has one row without a key.
+    """
+    rows: list[tuple[str, str, str, float, float]] = []
+    for track, claims in _FLIPPED.items():
+        for claim in claims:
+            flip = nearest_flip(results, track, claim)
+            changes = flip.changes if flip else {"": (np.nan, np.nan)}
+            rows += [(track, claim, key, *ends) for key, ends in changes.items()]
+            done()
+    return pd.DataFrame(rows, columns=["track", "claim", "key", "start", "turned"])
+
+
+def stored_flips() -> pd.DataFrame:
+    """Read `data/results/flips.csv`: the columns of `flips`."""
+    path = data_path("results", "flips.csv")
+    return pd.read_csv(path, keep_default_na=False, na_values={"start": "", "turned": ""})

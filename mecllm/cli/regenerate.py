@@ -107,6 +107,7 @@ def _jobs() -> Iterator[_Job]:
     yield _Job("certificates", len(networks()), _certificates)
     yield _Job("atlas", len(Sweep.load("atlas").tasks(_ATLAS_POINTS)), _atlas)
     yield _Job("shares", 1, _shares)
+    yield _Job("flips", 8, _flips)
 
 
 def _figure(figure: str, track: str, workers: int, parts: Path, done: _Done) -> None:
@@ -173,6 +174,14 @@ def _shares(workers: int, parts: Path, done: _Done) -> None:
         shares(Results.load(sweep, path, equal)).assign(equal=equal) for equal in (False, True)
     ]
     _save(pd.concat(tables).round(4), "shares")
+
+
+def _flips(workers: int, parts: Path, done: _Done) -> None:
+    from mecllm.atlas import Results, Sweep, flips
+    from mecllm.system.files import data_path
+
+    results = Results.load(Sweep.load("atlas"), data_path("results", "atlas.csv.gz"), equal=True)
+    _save(flips(results, done), "flips")
 
 
 def _processor_seconds() -> float:

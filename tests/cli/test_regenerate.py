@@ -73,4 +73,4 @@ def test_every_stored_table_has_its_job() -> None:
     assert len(names) == len(set(names))
     for start in ("figure-2-literal", "figure-5-repaired", "settings-literal: ", "settings"):
         assert any(name.startswith(start) for name in names)
-    assert names[-3:] == ["certificates", "atlas", "shares"]
+    assert names[-4:] == ["certificates", "atlas", "shares", "flips"]
