@@ -10,6 +10,6 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.atlas.engine": "run export Summary",
         "mecllm.atlas.results": "Results STATEMENTS shares",
         "mecllm.atlas.indices": "ranks sobol_indices",
-        "mecllm.atlas.flips": "coordinates flips nearest_flip stored_flips threshold",
+        "mecllm.atlas.flips": "coordinates nearest_flip nearest_flips stored_flips threshold",
     },
 )

@@ -193,7 +193,7 @@ def nearest_flip(results: Results, track: str, claim: str, seeds: range = range(
 _FLIPPED = {"literal": ("A1", "A3", "B8", "B11"), "repaired": ("A1", "A3", "B1", "B8")}
 
 
-def flips(results: Results, done: Callable[[], object] = lambda: None) -> pd.DataFrame:
+def nearest_flips(results: Results, done: Callable[[], object] = lambda: None) -> pd.DataFrame:
     """Find the nearest flips that chapter 14 shows.
 
     Parameters
@@ -220,6 +220,6 @@ def flips(results: Results, done: Callable[[], object] = lambda: None) -> pd.Dat
 
 
 def stored_flips() -> pd.DataFrame:
-    """Read `data/results/flips.csv`: the columns of `flips`."""
+    """Read `data/results/flips.csv`: the columns of `nearest_flips`."""
     path = data_path("results", "flips.csv")
     return pd.read_csv(path, keep_default_na=False, na_values={"start": "", "turned": ""})

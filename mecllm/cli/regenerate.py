@@ -177,11 +177,11 @@ def _shares(workers: int, parts: Path, done: _Done) -> None:
 
 
 def _flips(workers: int, parts: Path, done: _Done) -> None:
-    from mecllm.atlas import Results, Sweep, flips
+    from mecllm.atlas import Results, Sweep, nearest_flips
     from mecllm.system.files import data_path
 
-    results = Results.load(Sweep.load("atlas"), data_path("results", "atlas.csv.gz"), equal=True)
-    _save(flips(results, done), "flips")
+    results = Results.load(Sweep.load("atlas"), data_path("results", "atlas.csv.gz"))
+    _save(nearest_flips(results, done), "flips")
 
 
 def _processor_seconds() -> float:
