@@ -59,7 +59,8 @@ def test_greedy_is_as_the_ledger_says(track, against_proposed) -> None:
 
 def test_weaker_servers_are_those_below_the_mean() -> None:
     network = Scenario.load("repaired").replace(users=4, servers=3).draw(0)
-    network = replace(network, server_throughput=np.array([1.0, 2.0, 6.0]))
+    speeds = np.array([1.0, 2.0, 6.0])
+    network = replace(network, normalized_by="", server_throughput=speeds)
     assert _weaker_servers(network).tolist() == [True, True, False]
 
 
