@@ -155,6 +155,7 @@ def test_without_a_price_of_time_no_feasible_decision_is_below_the_bound():
         Scenario.load("repaired").replace(users=3, servers=2, layers=4).draw(0),
         payload=np.ones(3),
         weights=Weights(1.0, 0.0, 0.0),
+        normalized_by="",
     )
     good = priced(network).allocation.decision
     assert verify(network, good).gap >= 0

@@ -49,7 +49,7 @@ REFUSED = {
     "infinity": (
         changed("noise_dBm_per_Hz", "-134", "-inf"),
         "noise_dBm_per_Hz = -inf",
-        ">= -200 and <= -80",
+        ">= -210 and <= -80",
     ),
     "NaN in an interval": (
         changed("power_max_W", "2.0", "nan"),
