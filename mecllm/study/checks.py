@@ -41,7 +41,7 @@ class Found(NamedTuple):
     agree: float
 
 
-#: Ids of the claims that have a check, in the order of the ledger: by figure, then by number.
+# Ids of the claims that have a check, in the order of the ledger: by figure, then by number.
 CHECKED = tuple(sorted((*RULES, *SUMMARIES), key=lambda name: (name[0], int(name[1:]))))
 
 

@@ -18,15 +18,15 @@ import numpy as np
 
 from mecllm.system.arrays import Array, IntArray
 
-#: Matrices of a layer and their shapes in units of h: queries, keys and values side by side, the
-#: map out of the attention, and the two maps of the feed-forward net.
+# Matrices of a layer and their shapes in units of h: queries, keys and values side by side, the
+# map out of the attention, and the two maps of the feed-forward net.
 SHAPES = {"qkv": (1, 3), "out": (1, 1), "up": (1, 4), "down": (4, 1)}
-#: Attention heads; h is a multiple of it.
+# Attention heads; h is a multiple of it.
 HEADS = 2
 # Keeps the norm of a zero vector finite; as in most implementations.
 _EPSILON = 1e-6
 
-#: Matrices by name; low-rank adapters (LoRA) of a matrix stand beside it as `qkv.A`, `qkv.B`.
+# Matrices by name; low-rank adapters (LoRA) of a matrix stand beside it as `qkv.A`, `qkv.B`.
 Layer = Mapping[str, Array]
 Gradients = dict[str, Array]
 _Cache = tuple[Any, ...]

@@ -13,9 +13,9 @@ import numpy as np
 from mecllm.errors import ScenarioError
 from mecllm.system.arrays import Array
 
-#: Kinds of frame: what the user sends, what the edge answers, and why it does not.
+# Kinds of frame: what the user sends, what the edge answers, and why it does not.
 REQUEST, ANSWER, REFUSAL = 1, 2, 3
-#: Bytes of a name of a run.
+# Bytes of a name of a run.
 RUN_BYTES = 8
 # Mark and version, kind, number of arrays, name of the run, number of the request.
 _HEAD = struct.Struct(f"!4sBBBx{RUN_BYTES}sQ")
