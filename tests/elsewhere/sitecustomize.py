@@ -53,7 +53,8 @@ def move(network, derived):
         changes["weights"] = type(w)(
             **{f.name: float(moved(getattr(w, f.name))) for f in fields(w)}
         )
-    return replace(network, **changes)
+    other = replace(network, **changes)
+    return replace(other, normalized_by=other.mark) if network.normalized_by else other
 
 
 class Finder(importlib.abc.MetaPathFinder):

@@ -9,6 +9,8 @@ from mecllm.atlas.rows import Task
 from mecllm.methods import solve
 from mecllm.study.bench import sized
 from mecllm.study.certificates import _CASES, certify, networks, stored_certificates
+from mecllm.study.claims import EQUAL_TERMS
+from mecllm.study.statistics import TIE_BAND
 from mecllm.system.files import data_path
 from mecllm.system.scenario import TRACKS
 
@@ -17,6 +19,11 @@ from mecllm.system.scenario import TRACKS
 # bound by 3e-7 on the networks tried, the sharper bound of small networks on the repaired track,
 # whose search has a limit of steps, by 2e-4.
 DEVIATIONS = {"objective": 1e-9, "dual_bound": 1e-6, "lower_bound": 5e-4}
+
+# The χ-step chooses between associations that may be as good as each other to rounding, and goes on
+# from the one that it took: another machine may end at another point of nearly the same objective.
+MOVING = {"proposed", "edge_only", *EQUAL_TERMS.values()}
+NEAR = TIE_BAND
 
 KEY = ["track", "users", "servers", "seed", "method"]
 # Small ones, a second each; a tenth of the stored networks.
@@ -60,6 +67,9 @@ def test_points_of_the_stored_atlas_are_what_a_fresh_run_gives(track, point):
     for row in rows.itertuples():
         task = Task(point, track, 0, row.method)
         found = measure(atlas.scenarios[track], values, task.seed, row.method)
+        if row.method in MOVING:
+            assert float(row.objective) == pytest.approx(found.objective, rel=NEAR)
+            continue
         for name, value in found._asdict().items():
             # Six digits are stored: half a unit of the sixth, and rounding.
             kept = getattr(row, name)
