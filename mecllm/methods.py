@@ -116,7 +116,7 @@ def solve(
     Examples
     --------
     >>> from mecllm import Scenario, solve
-    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> network = Scenario.load("literal").replace(users=4, servers=2).draw(0)
     >>> proposed = solve(network)
     >>> proposed.method, proposed.converged, proposed.decision.association.shape
     ('proposed', True, (4,))

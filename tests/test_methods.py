@@ -16,7 +16,7 @@ from mecllm.system.scenario import Scenario
 from mecllm.system.solution import load_decision, save_decision
 from tests.examples import pencil_decision
 
-TRACKS = ("paper", "repaired")
+TRACKS = ("literal", "repaired")
 
 
 def network(track, users=8, servers=2, seed=0):
@@ -129,7 +129,7 @@ def test_choices_change_what_they_say_and_nothing_else() -> None:
 
 def test_unknown_method_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"method = 'best'.*proposed"):
-        solve(network("paper"), "best")
+        solve(network("literal"), "best")
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -137,7 +137,7 @@ def test_summary_is_json_even_where_a_number_is_infinite(track) -> None:
     summary = solve(network(track), "local_only").summary()
     again = json.loads(json.dumps(summary, allow_nan=False))
     assert again == summary
-    assert (summary["objective"] is None) == (track == "paper")
+    assert (summary["objective"] is None) == (track == "literal")
 
 
 def test_saved_decision_comes_back_to_the_last_digit(tmp_path) -> None:
@@ -174,7 +174,7 @@ def test_a_decision_file_with_a_wrong_entry_is_refused(tmp_path) -> None:
             load_decision(path)
 
 
-@pytest.mark.parametrize("track", ["paper", "repaired"])
+@pytest.mark.parametrize("track", ["literal", "repaired"])
 @pytest.mark.parametrize("free", ["weight_energy", "weight_delay", "weight_stability"])
 @pytest.mark.parametrize("method", ["proposed", "greedy", "random", "alternating"])
 def test_a_weight_of_zero_is_no_trouble(track, free, method) -> None:
@@ -185,7 +185,7 @@ def test_a_weight_of_zero_is_no_trouble(track, free, method) -> None:
 
 
 def test_without_a_price_of_energy_and_delay_the_transform_says_so() -> None:
-    network = Scenario.load("paper").replace(
+    network = Scenario.load("literal").replace(
         users=6, servers=3, weight_energy=0.0, weight_delay=0.0
     )
     with pytest.raises(ScenarioError, match="weights"):

@@ -18,7 +18,7 @@ from mecllm.system.model import reference_decision
 
 SEED = ...
 
-literal = Scenario.load("paper").replace(users=12, servers=3).draw(SEED)
+literal = Scenario.load("literal").replace(users=12, servers=3).draw(SEED)
 repaired = Scenario.load("repaired").replace(users=12, servers=3).draw(SEED)
 
 

@@ -14,7 +14,7 @@ from mecllm.system.equations import transmission_rate
 
 SEED = ...
 
-literal = Scenario.load("paper").replace(users=12, servers=3).draw(SEED)
+literal = Scenario.load("literal").replace(users=12, servers=3).draw(SEED)
 repaired = Scenario.load("repaired").replace(users=12, servers=3).draw(SEED)
 rng = np.random.default_rng(SEED)
 

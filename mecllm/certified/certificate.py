@@ -123,7 +123,7 @@ def verify(
     --------
     >>> from dataclasses import replace
     >>> from mecllm import Scenario, solve, verify
-    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> network = Scenario.load("literal").replace(users=4, servers=2).draw(0)
     >>> found = solve(network)
     >>> honest = verify(network, found.decision, found.objective)
     >>> honest.accepted, honest.lower_bound <= honest.objective

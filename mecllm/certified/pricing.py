@@ -81,7 +81,7 @@ def priced(network: Network, seed: int = 0) -> Priced:
     --------
     >>> from mecllm import Scenario
     >>> from mecllm.certified import priced
-    >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> network = Scenario.load("literal").replace(users=4, servers=2).draw(0)
     >>> result = priced(network)
     >>> result.lower_bound <= result.allocation.objective, bool(result.gap < 0.01)
     (True, True)

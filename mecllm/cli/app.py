@@ -42,7 +42,7 @@ app = typer.Typer(
 )
 
 _Source = Annotated[
-    str, typer.Argument(help="'paper', 'repaired', a scenario (.toml) or a saved network (.npz).")
+    str, typer.Argument(help="'literal', 'repaired', a scenario (.toml) or a saved network (.npz).")
 ]
 _Seed = Annotated[int, typer.Option(min=0, help="Seed of the draw.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -109,6 +109,7 @@ def bench_command(
 ) -> None:
     """Measure exact against iterative and certified against heuristic, side by side."""
     from mecllm.study import bench
+    from mecllm.system.scenario import TRACKS
 
     rows = bench.run(out, quick, largest)
     for title, table in (
@@ -117,7 +118,7 @@ def bench_command(
     ):
         console().print(title, style="bold")
         console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
-    for track in bench.TRACKS:
+    for track in TRACKS:
         slope = bench.slope(rows, track)
         shown = "needs two sizes" if slope is None else f"{slope:.3f}"
         print(f"log-log slope of priced from 1,000 users, {track}: {shown}")

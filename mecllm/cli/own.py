@@ -135,7 +135,7 @@ def print_claims(source: str, seeds: int, workers: int, done: Callable[[], objec
 
 def compare_command(
     source: Annotated[
-        str, typer.Argument(help="'paper', 'repaired', a scenario (.toml) or a network (.npz).")
+        str, typer.Argument(help="'literal', 'repaired', a scenario (.toml) or a network (.npz).")
     ],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     save: Annotated[Path | None, typer.Option(help="Picture file: .png, .pdf or .svg.")] = None,

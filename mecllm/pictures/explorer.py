@@ -8,7 +8,7 @@ to the page is to call them in order, to bisect for the power and to draw (`expl
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from html import escape
 from pathlib import Path
@@ -138,7 +138,7 @@ def _places(setting: Setting) -> dict[str, str | int]:
     return {"track": setting.track, **places}
 
 
-def _choices(names: Mapping[str, object]) -> str:
+def _choices(names: Iterable[str]) -> str:
     return "".join(f"<option>{escape(name)}</option>" for name in names)
 
 

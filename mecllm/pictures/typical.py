@@ -19,7 +19,7 @@ from mecllm.system.model import Cost, Decision, evaluate
 from mecllm.system.network import Network
 from mecllm.system.normalization import normalize_weights
 from mecllm.system.parameters import Law
-from mecllm.system.scenario import TRACKS, Scenario
+from mecllm.system.scenario import Scenario
 
 # Everybody is at the only server.
 HERE: IntArray = np.zeros(1, dtype=np.int64)
@@ -57,7 +57,7 @@ class Setting:
     @classmethod
     def of(cls, track: str) -> Setting:
         """Return the setting nearest to a track's scenario, κ2/κ1 with two digits."""
-        scenario = Scenario.load(TRACKS[track])
+        scenario = Scenario.load(track)
         ratio = scenario.server_kappa_W_per_Hz3.mean / scenario.user_kappa_W_per_Hz3.mean
         return cls(
             track=track,
@@ -125,7 +125,7 @@ def _shared(setting: Setting) -> Network:
 @cache
 def _alone(track: str) -> Network:
     """Typical user with a whole server, one operation per cycle and core, and weights of 1."""
-    scenario = Scenario.load(TRACKS[track])
+    scenario = Scenario.load(track)
     drawn = scenario.draw(seed=0)
     means = {
         key: value.mean

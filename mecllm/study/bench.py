@@ -29,9 +29,8 @@ from mecllm.paper.fractional import fractional_programming, round_layers
 from mecllm.system.association import greedy
 from mecllm.system.model import evaluate
 from mecllm.system.network import Network
-from mecllm.system.scenario import Scenario
+from mecllm.system.scenario import TRACKS, Scenario
 
-TRACKS = {"literal": "paper", "repaired": "repaired"}
 # Ten seeds, so that a geometric mean says something.
 _SEEDS = tuple(range(10))
 # Above this many users a run of fractional programming takes minutes. It is stopped after
@@ -57,7 +56,7 @@ def sized(track: str, users: int, servers: int) -> Scenario:
     -------
     Scenario
     """
-    scenario = Scenario.load(TRACKS[track])
+    scenario = Scenario.load(track)
     admission = min(1.0, scenario.bandwidth_MHz.mean * servers / (2 * users))
     return scenario.replace(
         users=users,

@@ -49,7 +49,7 @@ def _layers() -> tuple[str, str]:
 def _power() -> tuple[str, str]:
     at_floor = []
     for floor in _FLOORS_W:
-        network = Scenario.load("paper").replace(power_min_W=floor).draw(0)
+        network = Scenario.load("literal").replace(power_min_W=floor).draw(0)
         power = allocate(network, greedy(network)).decision.power
         at_floor.append(np.mean(power <= floor))
     floors = ", ".join(f"{floor:g}" for floor in _FLOORS_W)

@@ -12,7 +12,7 @@ from mecllm.study.statistics import Effect, effect
 from mecllm.system.equations import transmission_rate
 from mecllm.system.model import Decision, evaluate
 from mecllm.system.network import Network
-from mecllm.system.scenario import TRACKS, Scenario
+from mecllm.system.scenario import Scenario
 
 _METHODS = ("greedy", "proposed", "random")
 # Remark → what is measured, and the methods that greedy is held against, in the ledger's order.
@@ -80,7 +80,7 @@ def greedy_table(track: str, seeds: Iterable[int], users: int = 50) -> pd.DataFr
     """
     rows = []
     for seed in seeds:
-        network = Scenario.load(TRACKS[track]).replace(users=users).draw(seed)
+        network = Scenario.load(track).replace(users=users).draw(seed)
         weak = _weaker_servers(network)
         for method in _METHODS:
             solution = solve(network, method, seed)

@@ -68,7 +68,7 @@ def run(
     SolverError
         When a study fails on a seed, or a worker process dies.
     """
-    scenario = scenario or Scenario.load(TRACKS[track])
+    scenario = scenario or Scenario.load(track)
     head = (figure, track, repr(scenario))
     wanted = list(dict.fromkeys(seeds))
     finished: dict[int, list[_Row]] = {}

@@ -26,7 +26,7 @@ from mecllm.study.setting import Setting
 from mecllm.study.statistics import TIE_BAND
 from mecllm.system.files import data_path
 from mecllm.system.parameters import hardware
-from mecllm.system.scenario import TRACKS, Scenario
+from mecllm.system.scenario import Scenario
 
 # Fewer points than the figures: the ends of each axis, and what the shape of B4 needs.
 _WEIGHTS = {"a": (1.0, 4.0, 10.0), "b": (1.0, 10.0), "c": (1.0, 10.0)}
@@ -204,7 +204,7 @@ def decide(
         frames = {figure: stored(figure, track) for figure in _STUDIES}
     else:
         setting = settings_of(track)[name]
-        scenario = Scenario.load(TRACKS[track]).replace(**setting.changes)
+        scenario = Scenario.load(track).replace(**setting.changes)
         frames = {
             figure: run(
                 figure,

@@ -72,7 +72,7 @@ class Network:
     Examples
     --------
     >>> from mecllm import Network, Scenario
-    >>> drawn = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    >>> drawn = Scenario.load("literal").replace(users=4, servers=2).draw(0)
     >>> drawn.save("small.npz")
     >>> network = Network.load("small.npz")
     >>> network.gain.shape, bool((network.gain == drawn.gain).all())

@@ -26,7 +26,7 @@ class Scenario(Constants):
 
     @classmethod
     def load(cls, source: str | Path) -> Scenario:
-        """Read a scenario by its name (`"paper"`, `"repaired"`) or from a TOML file.
+        """Read a scenario by its name (`"literal"`, `"repaired"`) or from a TOML file.
 
         Parameters
         ----------
@@ -46,7 +46,7 @@ class Scenario(Constants):
         Examples
         --------
         >>> from mecllm import Scenario
-        >>> scenario = Scenario.load("paper")
+        >>> scenario = Scenario.load("literal")
         >>> scenario.users, scenario.servers, scenario.layers
         (50, 10, 32)
         """
@@ -118,7 +118,7 @@ class Scenario(Constants):
         Examples
         --------
         >>> from mecllm import Scenario
-        >>> small = Scenario.load("paper").replace(users=4, servers=2, tokens=(256, 512))
+        >>> small = Scenario.load("literal").replace(users=4, servers=2, tokens=(256, 512))
         >>> small.users, str(small.tokens), small.formulation.capacity
         (4, '[256, 512]', 'equal')
         >>> small.replace(capacity="at_most").formulation.capacity
@@ -242,7 +242,7 @@ class Scenario(Constants):
         Examples
         --------
         >>> from mecllm import Scenario
-        >>> network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+        >>> network = Scenario.load("literal").replace(users=4, servers=2).draw(0)
         >>> network.gain.shape, network.power_max.shape, network.bandwidth_max.shape
         ((4, 2), (4,), (2,))
         """
@@ -250,4 +250,4 @@ class Scenario(Constants):
 
 
 # Literal: formulas and hardware as printed. Repaired: every repair, real hardware.
-TRACKS = {"literal": "paper", "repaired": "repaired"}
+TRACKS = ("literal", "repaired")

@@ -149,7 +149,7 @@ def test_thousands_on_a_server_and_one_alone():
 
 
 def test_never_worse_than_the_reference_point():
-    for name in ("paper", "repaired"):
+    for name in ("literal", "repaired"):
         network = Scenario.load(name).draw(3)
         association = np.arange(50) % 10
         reference = evaluate(network, reference_decision(network, association)).objective

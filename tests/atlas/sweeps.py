@@ -12,7 +12,7 @@ seed = 3
 replicates = 1
 methods = ["proposed", "alpha_only", "local_only"]
 [tracks]
-literal = "paper"
+literal = "literal"
 repaired = "repaired"
 [parameters.users]
 range = [10, 12]

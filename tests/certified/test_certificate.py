@@ -56,7 +56,7 @@ def test_any_prices_give_a_bound(data):
     assert lower_bound(network, Prices(*draw)) <= enumerated(network) * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_screening_misses_no_pair(name):
     network = Scenario.load(name).replace(users=30, servers=9).draw(1)
     prices = dual_prices(network)
@@ -81,7 +81,7 @@ def corrupted(decision):
     yield "user clock", {"user_frequency": decision.user_frequency * 2}
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_corrupted_decisions_are_refused(name):
     network = Scenario.load(name).draw(0)
     solution = allocate(network, np.arange(50) % 10)
@@ -92,7 +92,7 @@ def test_corrupted_decisions_are_refused(name):
     assert 0 <= good.gap < 1
     for what, change in corrupted(solution.decision):
         bad = replace(solution.decision, **change)
-        if what == "layers" and name == "paper":
+        if what == "layers" and name == "literal":
             assert not np.isfinite(verify(network, bad, None, prices).objective)
         assert not verify(network, bad, None, prices).accepted, what
     assert not verify(network, solution.decision, solution.objective * 0.999, prices).accepted
@@ -141,7 +141,7 @@ def test_the_sharper_bound_is_for_inequalities():
 
 
 def test_an_infinite_objective_is_no_nan():
-    network = Scenario.load("paper").replace(users=4, servers=2).draw(0)
+    network = Scenario.load("literal").replace(users=4, servers=2).draw(0)
     solution = solve(network, "local_only")
     certificate = verify(network, solution.decision, solution.objective)
     assert certificate.honest

@@ -27,7 +27,7 @@ FLAGS = {
     "stability_bound": ("paper", "sharp"),
     "shape": ("square", "disk"),
 }
-BASES = {name: Scenario.load(name) for name in TRACKS.values()}
+BASES = {name: Scenario.load(name) for name in TRACKS}
 
 
 def ends(spec):

@@ -20,7 +20,7 @@ def test_the_optimum_of_tiny_networks(formulation, seed):
     assert best * (1 - 1e-9) <= result.allocation.objective <= best * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_certified_gap_at_the_default_size(name):
     network = Scenario.load(name).draw(0)
     result = priced(network)
@@ -34,7 +34,7 @@ def test_certified_gap_at_the_default_size(name):
     assert result.lower_bound >= result.dual_bound
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_certified_gap_of_a_larger_network(name):
     network = Scenario.load(name).replace(users=600, servers=6).draw(0)
     result = priced(network)

@@ -172,7 +172,7 @@ def test_scip_agrees_where_alpha_is_between_its_bounds():
     assert np.all((decision.local_layers > 1) & (decision.local_layers < network.layers - 1))
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_scip_agrees_on_the_named_scenarios(name):
     # At the declared least power the signal-to-noise ratio is 1e-4 on the literal track, and SCIP's
     # branching needs minutes for what it proves in a second here.

@@ -32,9 +32,9 @@ def run(monkeypatch, capsys):
 
 
 def test_table(run) -> None:
-    code, out, err = run("solve", "paper", "--seed", "1", "--method", "edge_only")
+    code, out, err = run("solve", "literal", "--seed", "1", "--method", "edge_only")
     assert (code, err) == (0, "")
-    solution = solve(Scenario.load("paper").draw(1), "edge_only")
+    solution = solve(Scenario.load("literal").draw(1), "edge_only")
     assert "edge_only on paper, seed 1" in out
     assert f"{solution.objective:.6g}" in out
     assert "energy, all users [J]" in out
@@ -51,27 +51,27 @@ def test_json(run) -> None:
 
 
 def test_json_has_no_infinity(run) -> None:
-    code, out, _ = run("solve", "paper", "--method", "local_only", "--json")
+    code, out, _ = run("solve", "literal", "--method", "local_only", "--json")
     assert code == 0
     assert json.loads(out, parse_constant=pytest.fail)["objective"] is None
 
 
 def test_save(run, tmp_path) -> None:
     path = tmp_path / "a decision.json"
-    code, _, err = run("solve", "paper", "--method", "edge_only", "--save", path)
+    code, _, err = run("solve", "literal", "--method", "edge_only", "--save", path)
     assert (code, err) == (0, "")
-    expected = solve(Scenario.load("paper").draw(0), "edge_only").decision
+    expected = solve(Scenario.load("literal").draw(0), "edge_only").decision
     assert load_decision(path).bandwidth.tobytes() == expected.bandwidth.tobytes()
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_own_scenario_file(run, tmp_path) -> None:
     path = tmp_path / "mine.toml"
-    text = data_path("scenarios", "paper.toml").read_text(encoding="utf-8")
+    text = data_path("scenarios", "literal.toml").read_text(encoding="utf-8")
     path.write_text(text.replace("value = 50\n", "value = 12\n", 1), encoding="utf-8")
     code, out, _ = run("solve", path, "--method", "edge_only", "--json")
     assert code == 0
-    expected = solve(Scenario.load("paper").replace(users=12).draw(0), "edge_only")
+    expected = solve(Scenario.load("literal").replace(users=12).draw(0), "edge_only")
     assert json.loads(out)["objective"] == expected.objective
 
 
@@ -80,7 +80,7 @@ def test_own_scenario_file(run, tmp_path) -> None:
     [
         (["papre"], "name = 'papre'"),
         (["absent.toml"], "absent.toml: file"),
-        (["paper", "--method", "best"], "method = 'best'"),
+        (["literal", "--method", "best"], "method = 'best'"),
     ],
 )
 def test_bad_input_ends_in_one_line(run, tmp_path, words, part) -> None:
@@ -98,7 +98,7 @@ def test_a_failed_solver_ends_in_one_line(run, tmp_path, monkeypatch) -> None:
         raise SolverError("Clarabel ended P4 with status infeasible")
 
     monkeypatch.setattr(methods, "solve", failing)
-    code, out, err = run("solve", "paper", "--save", tmp_path / "decision.json")
+    code, out, err = run("solve", "literal", "--save", tmp_path / "decision.json")
     assert (code, out) == (3, "")
     assert err == "mecllm: Clarabel ended P4 with status infeasible\n"
     assert not list(tmp_path.iterdir())
@@ -106,7 +106,7 @@ def test_a_failed_solver_ends_in_one_line(run, tmp_path, monkeypatch) -> None:
 
 def test_a_file_that_cannot_be_written_ends_in_one_line(run, tmp_path) -> None:
     path = tmp_path / "absent" / "decision.json"
-    code, out, err = run("solve", "paper", "--method", "edge_only", "--save", path)
+    code, out, err = run("solve", "literal", "--method", "edge_only", "--save", path)
     assert (code, out, err.count("\n")) == (4, "", 1)
     assert not path.parent.exists()
 
@@ -121,14 +121,14 @@ def test_an_interrupted_save_leaves_the_old_file(run, tmp_path, monkeypatch) -> 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(path), "write_text", full_disk)
-    code, _, err = run("solve", "paper", "--method", "edge_only", "--save", path)
+    code, _, err = run("solve", "literal", "--method", "edge_only", "--save", path)
     assert (code, err.count("\n")) == (4, 1)
     assert path.read_text(encoding="utf-8") == "old"
 
 
 @pytest.mark.parametrize("words", [["--seed", "-1"], ["--seed", "one"], ["--colour"]])
 def test_a_wrong_option_is_refused(run, words) -> None:
-    code, out, err = run("solve", "paper", *words)
+    code, out, err = run("solve", "literal", *words)
     assert (code, out) == (2, "")
     assert words[0] in err
 

@@ -33,7 +33,7 @@ def run(monkeypatch, capsys, tmp_path):
     return call
 
 
-@pytest.mark.parametrize("base", TRACKS.values())
+@pytest.mark.parametrize("base", TRACKS)
 def test_a_new_scenario_is_its_base_also_with_every_key_said(run, tmp_path, base) -> None:
     assert run("scenario", "new", "mine.toml", "--base", base)[0] == 0
     code, out, _ = run("scenario", "check", "mine.toml")
@@ -88,7 +88,7 @@ def test_solve_writes_a_table_a_network_and_a_decision_that_verify_reads(run, tm
     pd.testing.assert_frame_equal(table, found.to_frame(), check_dtype=False)
     code, out, _ = run("verify", "n.npz", "d.json", "--claimed", found.objective)
     assert (code, "accepted" in out) == (0, True)
-    assert run("verify", "paper", "d.json")[0] == 2
+    assert run("verify", "literal", "d.json")[0] == 2
     assert {p.name for p in tmp_path.iterdir()} == {"[s]mall.toml", "t.csv", "d.json", "n.npz"}
 
 

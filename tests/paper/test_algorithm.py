@@ -20,7 +20,7 @@ from mecllm.system.constraints import feasibility
 from mecllm.system.model import evaluate, reference_decision
 from mecllm.system.scenario import Scenario
 
-TRACKS = ("paper", "repaired")
+TRACKS = ("literal", "repaired")
 
 
 def network(track, users=12, servers=3, seed=0):
@@ -107,7 +107,7 @@ def test_every_round_descends_and_stays_feasible(track, seed) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_taken_literally_the_chi_step_stays(seed) -> None:
-    net = network("paper", users=20, servers=4, seed=seed)
+    net = network("literal", users=20, servers=4, seed=seed)
     decision = fractional_programming(net, greedy(net), convex_problem=SeparableProblem).decision
     for attempt in chi_step(net, decision, at_most=False):
         point = attempt.point.reshape(net.users, net.servers)
@@ -139,7 +139,7 @@ def test_a_settled_run_is_at_its_limit(track, key) -> None:
 
 def test_the_printed_iteration_stops_far_from_its_limit() -> None:
     """On the literal track the power falls like 1/t: what a settled run is for."""
-    net = network("paper", users=50, servers=10, seed=0)
+    net = network("literal", users=50, servers=10, seed=0)
     stopped = fractional_programming(net, greedy(net), convex_problem=SeparableProblem)
     energy = [evaluate(net, r.decision).energy.sum() for r in (stopped, settled(net, greedy(net)))]
     assert stopped.converged

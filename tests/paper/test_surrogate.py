@@ -28,7 +28,7 @@ from mecllm.system.network import Network
 from mecllm.system.scenario import Scenario
 from tests.examples import REPAIRED, decisions, networks, pencil_decision, pencil_network
 
-TRACKS = ("paper", "repaired")
+TRACKS = ("literal", "repaired")
 
 
 def small(track, seed):
@@ -198,7 +198,7 @@ def test_objective_never_rises_on_a_hundred_networks(track) -> None:
 
 
 def test_a_run_says_when_it_stops_at_its_cap() -> None:
-    network, association = small("paper", 0)
+    network, association = small("literal", 0)
     run = fractional_programming(network, association, max_iterations=2)
     assert (run.iterations, run.converged) == (2, False)
     assert "cap of 2" in run.message
@@ -218,13 +218,13 @@ def test_a_failing_solver_is_told(monkeypatch) -> None:
         raise SolverError("Clarabel ended P4 with status infeasible")
 
     monkeypatch.setattr(SurrogateProblem, "solve", failing)
-    network, association = small("paper", 0)
+    network, association = small("literal", 0)
     with pytest.raises(SolverError, match="no step: Clarabel ended P4 with status infeasible"):
         fractional_programming(network, association)
 
 
 def test_an_objective_of_stability_alone_is_refused() -> None:
-    network, association = small("paper", 0)
+    network, association = small("literal", 0)
     with pytest.raises(ScenarioError, match=r"\(energy, delay\) = \(0.0, 0.0\)"):
         fractional_programming(network.with_weights(0.0, 0.0, 1.0), association)
 

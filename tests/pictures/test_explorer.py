@@ -37,7 +37,7 @@ def some_settings(count):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("track", ["paper", "repaired"])
+@pytest.mark.parametrize("track", ["literal", "repaired"])
 def test_expressions_are_what_mecllm_evaluates(track, seed):
     rng = np.random.default_rng(seed)
     weights = {f"weight_{name}": rng.uniform(0.1, 10) for name in ("energy", "delay", "stability")}

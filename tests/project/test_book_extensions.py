@@ -114,7 +114,7 @@ from mecllm import Scenario, solve as run
 from mecllm.study import (
     stored,
 )
-χ = Scenario.load("paper"); out = run(network=stored)
+χ = Scenario.load("literal"); out = run(network=stored)
 """
 
 

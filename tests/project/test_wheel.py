@@ -87,7 +87,7 @@ def test_only_the_installed_package_is_seen(installed):
     assert where.startswith(str(installed.folder))
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_the_command_solves_a_named_scenario(installed, name):
     command = installed.folder / "bin" / "mecllm"
     output = run(command, "solve", name, "--method", "proposed", "--json", cwd=installed.folder)

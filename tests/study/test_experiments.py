@@ -105,7 +105,7 @@ def test_the_part_of_another_run_is_refused_and_kept(tmp_path, monkeypatch) -> N
     before = part.read_bytes()
     with pytest.raises(ScenarioError, match=r"run\.run"):
         runner.run("x", counted, "repaired", range(2), part=part)
-    smaller = Scenario.load("paper").replace(users=20)
+    smaller = Scenario.load("literal").replace(users=20)
     with pytest.raises(ScenarioError, match=r"run\.run"):
         runner.run("x", counted, "literal", range(2), part=part, scenario=smaller)
     monkeypatch.setattr(runner, "fingerprint", lambda *_: "other code")

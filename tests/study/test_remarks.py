@@ -15,7 +15,7 @@ from mecllm.study.remarks import _weaker_servers, downlink_share, greedy_remarks
 from mecllm.system.association import greedy
 from mecllm.system.model import evaluate, reference_decision
 from mecllm.system.parameters import hardware
-from mecllm.system.scenario import TRACKS, Scenario
+from mecllm.system.scenario import Scenario
 
 
 def table(greedy_values, others):
@@ -77,7 +77,7 @@ def test_downlink_is_the_upload_at_full_power() -> None:
 
 @pytest.mark.parametrize(("track", "low", "high"), [("literal", 0.7, 9), ("repaired", 0.06, 0.4)])
 def test_downlink_is_not_negligible(track, low, high) -> None:
-    networks = [Scenario.load(TRACKS[track]).draw(seed) for seed in range(10)]
+    networks = [Scenario.load(track).draw(seed) for seed in range(10)]
     shares = [downlink_share(n, solve(n, "proposed", s).decision) for s, n in enumerate(networks)]
     assert low < min(shares) <= max(shares) < high
     reason = next(claim.reason for claim in ledger() if claim.id == "T30")

@@ -71,14 +71,14 @@ def test_what_products_make_of_it_is_refused_by_name() -> None:
 )
 def test_a_law_of_what_is_no_number(tmp_path, law, value, message) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(f'base = "paper"\nsamples = {{ value = {value}, law = "{law}" }}\n')
+    path.write_text(f'base = "literal"\nsamples = {{ value = {value}, law = "{law}" }}\n')
     with pytest.raises(ScenarioError, match=message):
         Scenario.load(path)
 
 
 def test_a_chip_that_is_no_name(tmp_path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('base = "paper"\nserver_device = [["a"]]\n')
+    path.write_text('base = "literal"\nserver_device = [["a"]]\n')
     with pytest.raises(ScenarioError, match=r"server_cores = \['a'\].*NVIDIA T4"):
         Scenario.load(path)
 

@@ -216,7 +216,7 @@ def test_a_faulty_table_is_told(town, name, text, message) -> None:
 )
 def test_a_matrix_may_have_a_line_of_names(tmp_path, text) -> None:
     write(tmp_path, "gain.csv", text)
-    path = write(tmp_path, "mine.toml", 'base = "paper"\n[files]\ngain = "gain.csv"\n')
+    path = write(tmp_path, "mine.toml", 'base = "literal"\n[files]\ngain = "gain.csv"\n')
     np.testing.assert_array_equal(Scenario.load(path).draw(0).gain, [[1e-9, 2e-9], [3e-9, 4e-9]])
 
 

@@ -130,7 +130,7 @@ def test_all_layers_are_infinite_under_the_printed_bound_only() -> None:
     assert np.isfinite(evaluate(pencil_network().with_weights(0.1, 0.5, 0.0), all_local).objective)
 
 
-@pytest.mark.parametrize("track", ["paper", "repaired"])
+@pytest.mark.parametrize("track", ["literal", "repaired"])
 def test_normalised_weights_make_the_terms_equal_at_the_reference(track) -> None:
     scenario = Scenario.load(track).replace(weight_energy=1.0, weight_delay=2.0, weight_stability=3)
     bare, network = scenario.replace(normalization="none").draw(4), scenario.draw(4)
@@ -150,7 +150,7 @@ def test_normalised_weights_make_the_terms_equal_at_the_reference(track) -> None
 
 
 def test_reference_decision_is_feasible() -> None:
-    n = Scenario.load("paper").draw(0)
+    n = Scenario.load("literal").draw(0)
     start = reference_decision(n, np.arange(n.users) % n.servers)
     assert feasibility(n, start) == ()
     assert np.all(start.local_layers == 16)
@@ -223,7 +223,8 @@ def test_a_decision_outside_the_domain_is_refused(key, values) -> None:
 def test_a_decision_of_another_size_or_kind_is_refused() -> None:
     with pytest.raises(ScenarioError, match="users = 50"):
         evaluate(
-            pencil_network(), reference_decision(Scenario.load("paper").draw(0), np.arange(50) % 10)
+            pencil_network(),
+            reference_decision(Scenario.load("literal").draw(0), np.arange(50) % 10),
         )
     with pytest.raises(ScenarioError, match="power"):
         replace(pencil_decision(), power=np.ones(3))

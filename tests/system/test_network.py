@@ -19,7 +19,7 @@ ARRAYS = [
 ]
 
 
-@pytest.mark.parametrize("track", ["paper", "repaired"])
+@pytest.mark.parametrize("track", ["literal", "repaired"])
 def test_saved_network_comes_back_bit_for_bit(tmp_path, track) -> None:
     network = Scenario.load(track).replace(shadowing_dB=8.0).draw(11)
     network.save(tmp_path / "network.npz")

@@ -16,8 +16,8 @@ from mecllm.system.network import Network
 from mecllm.system.parameters import Law, hardware
 from mecllm.system.scenario import Scenario
 
-PAPER = data_path("scenarios", "paper.toml").read_text(encoding="utf-8")
-TRACKS = ("paper", "repaired")
+PAPER = data_path("scenarios", "literal.toml").read_text(encoding="utf-8")
+TRACKS = ("literal", "repaired")
 SITES = '[shape]\nvalue = "sites"\nstatus = "assumed"\nsource = "test"\n'
 
 
@@ -28,7 +28,7 @@ def load(folder, text):
 
 
 def changed(key, old, new):
-    """Replace a line of one table of paper.toml; the table must be there as expected."""
+    """Replace a line of one table of literal.toml; the table must be there as expected."""
     before = f"[{key}]\n"
     head, tail = PAPER.split(before)
     assert old in tail.partition("\n[")[0]
@@ -122,7 +122,7 @@ REFUSED = {
     ),
     "value left out": (changed("users", "value = 50\n", ""), "users = ", "a table with value"),
     "bare value": ("users = 50\n" + PAPER.replace("[users]", "[users_]"), "users_", "one of"),
-    "name left out": (PAPER.replace('name = "paper"', ""), r"name = '\(missing\)'", "a text"),
+    "name left out": (PAPER.replace('name = "literal"', ""), r"name = '\(missing\)'", "a text"),
     "flag": (PAPER.replace('"equal"', '"about"'), "formulation.capacity = 'about'", "'at_most'"),
     "flag as text": (
         PAPER.replace("transmission_delay = false", 'transmission_delay = "no"'),
@@ -163,13 +163,13 @@ def test_every_key_is_required(tmp_path, key) -> None:
 
 def test_the_faultless_file_is_accepted(tmp_path) -> None:
     again = load(tmp_path, PAPER).draw(2)
-    np.testing.assert_array_equal(again.gain, Scenario.load("paper").draw(2).gain)
+    np.testing.assert_array_equal(again.gain, Scenario.load("literal").draw(2).gain)
 
 
 def test_a_file_that_is_not_there(tmp_path) -> None:
     with pytest.raises(ScenarioError, match=r"absent\.toml: file"):
         Scenario.load(tmp_path / "absent.toml")
-    with pytest.raises(ScenarioError, match=r"name = 'papre'.*paper, repaired"):
+    with pytest.raises(ScenarioError, match=r"name = 'papre'.*literal, repaired"):
         Scenario.load("papre")
 
 
@@ -181,7 +181,7 @@ def test_tracks_differ_as_declared() -> None:
         "at_most",
     )
     assert (paper.formulation.stability_bound, repaired.formulation.stability_bound) == (
-        "paper",
+        "literal",
         "sharp",
     )
 
@@ -257,7 +257,7 @@ def test_tracks_share_what_they_do_not_change() -> None:
 
 
 def test_draws_stay_within_what_the_paper_states() -> None:
-    network = Scenario.load("paper").replace(users=2000).draw(0)
+    network = Scenario.load("literal").replace(users=2000).draw(0)
     inside: dict[str, Any] = {
         "user_throughput": (4, 6),
         "user_frequency_max": (0.5e9, 1e9),
@@ -299,7 +299,7 @@ def test_users_and_servers_from_coordinates(tmp_path) -> None:
 
 
 def test_replace_checks_as_load_does() -> None:
-    scenario = Scenario.load("paper")
+    scenario = Scenario.load("literal")
     assert scenario.replace(power_max_W=(0.5, 0.6)).draw(0).power_max.max() <= 0.6
     assert scenario.replace(capacity="at_most", users=3).formulation.capacity == "at_most"
     for change in (
@@ -317,8 +317,8 @@ def test_replace_checks_as_load_does() -> None:
 
 @pytest.mark.parametrize("noise", [-174.0, -134.0])
 def test_noise_reading_only_scales_the_noise(noise) -> None:
-    network = Scenario.load("paper").replace(noise_dBm_per_Hz=noise, normalization="none").draw(0)
-    other = Scenario.load("paper").replace(normalization="none").draw(0)
+    network = Scenario.load("literal").replace(noise_dBm_per_Hz=noise, normalization="none").draw(0)
+    other = Scenario.load("literal").replace(normalization="none").draw(0)
     assert network.noise_density == pytest.approx(10 ** ((noise - 30) / 10), rel=1e-12)
     assert isinstance(replace(network, noise_density=other.noise_density), Network)
     np.testing.assert_array_equal(network.gain, other.gain)

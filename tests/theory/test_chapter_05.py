@@ -44,7 +44,7 @@ def test_d_for_bits_is_wrong_where_the_paper_prints_it() -> None:
     assert set(mismatches(literal, DERIVED)) == wrong
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_p4_is_solved_only_if_it_is_scaled(name: str) -> None:
     """T13: in units of a feasible point Clarabel finds the least K; in SI units it fails."""
     network = Scenario.load(name).draw(3)
@@ -153,7 +153,7 @@ def test_damping_lies_strictly_between_zero_and_one() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_derived_equals_run(name: str, seed: int) -> None:
     network = Scenario.load(name).draw(seed)
     association = np.arange(network.users) % network.servers
@@ -163,7 +163,7 @@ def test_derived_equals_run(name: str, seed: int) -> None:
     assert {number: gap for number, gap in found.items() if not gap <= 1e-10} == {}
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_surrogate_lies_strictly_above_away_from_its_point(name: str) -> None:
     network = Scenario.load(name).draw(7)
     association = np.arange(network.users) % network.servers

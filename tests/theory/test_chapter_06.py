@@ -203,7 +203,7 @@ def test_limit_of_the_energy_slope() -> None:
 
 @pytest.mark.parametrize("problem", [SurrogateProblem, SeparableProblem])
 def test_solvers_follow_the_scalar_map(problem: type) -> None:
-    scenario = Scenario.load("paper").replace(
+    scenario = Scenario.load("literal").replace(
         users=1, servers=1, noise_dBm_per_Hz=-174, power_min_W=1e-12
     )
     network = scenario.draw(3)
@@ -217,7 +217,7 @@ def test_solvers_follow_the_scalar_map(problem: type) -> None:
 
 
 def test_shared_bandwidth_does_not_stop_the_fall() -> None:
-    scenario = Scenario.load("paper").replace(
+    scenario = Scenario.load("literal").replace(
         users=3, servers=1, noise_dBm_per_Hz=-174, power_min_W=1e-12
     )
     network, own = scenario.draw(3), np.zeros(3, dtype=int)

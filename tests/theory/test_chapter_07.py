@@ -86,7 +86,7 @@ def test_51_lies_below_by_the_squared_distance() -> None:
     assert agree(gap, distance)
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 @pytest.mark.parametrize("offer", ["carried", "newcomer", "average"])
 def test_derived_pair_costs_equal_run(name: str, offer: str) -> None:
     network = Scenario.load(name).replace(users=12, servers=4).draw(3)
@@ -113,7 +113,7 @@ def test_derived_step_equals_run() -> None:
         assert fee == pytest.approx(float(derived), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 def test_pair_costs_and_constant_make_the_objective(name: str) -> None:
     network = Scenario.load(name).replace(users=8, servers=3).draw(2)
     decision = random_decision(network, np.arange(8) % 3, np.random.default_rng(2))
@@ -125,7 +125,7 @@ def test_pair_costs_and_constant_make_the_objective(name: str) -> None:
     assert at + constant == pytest.approx(cost.objective, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["paper", "repaired"])
+@pytest.mark.parametrize("name", ["literal", "repaired"])
 @pytest.mark.parametrize("offer", ["nothing", "carried", "newcomer"])
 def test_no_user_can_move_alone(name: str, offer: str) -> None:
     """F4: a single move violates (9e), or costs an infinity, whatever the others are offered."""
@@ -144,7 +144,7 @@ def test_no_user_can_move_alone(name: str, offer: str) -> None:
 
 @pytest.mark.parametrize("offer", ["nothing", "carried", "newcomer"])
 def test_literal_step_has_one_feasible_point(offer: str) -> None:
-    network = Scenario.load("paper").replace(users=6, servers=2).draw(0)
+    network = Scenario.load("literal").replace(users=6, servers=2).draw(0)
     for start in ([0, 1, 0, 1, 1, 0], [0, 0, 0, 0, 0, 1]):
         decision = allocate(network, np.array(start)).decision
         polytope = Polytope.of(network, OFFERS[offer](network, decision))
@@ -153,7 +153,7 @@ def test_literal_step_has_one_feasible_point(offer: str) -> None:
 
 
 def test_offering_nothing_leaves_a_single_point() -> None:
-    network = Scenario.load("paper").replace(users=6, servers=2).draw(0)
+    network = Scenario.load("literal").replace(users=6, servers=2).draw(0)
     start = np.array([0, 1, 0, 1, 1, 0])
     decision = allocate(network, start).decision
     found = vertices(Polytope.of(network, OFFERS["nothing"](network, decision)))

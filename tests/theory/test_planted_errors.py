@@ -169,7 +169,7 @@ def detects(networks: list[Network]) -> bool:
     return False
 
 
-NETWORKS = [Scenario.load(name).draw(0) for name in ("paper", "repaired")]
+NETWORKS = [Scenario.load(name).draw(0) for name in ("literal", "repaired")]
 
 
 def test_nothing_is_detected_where_nothing_is_planted() -> None:
