@@ -35,7 +35,7 @@ def test_table(run) -> None:
     code, out, err = run("solve", "literal", "--seed", "1", "--method", "edge_only")
     assert (code, err) == (0, "")
     solution = solve(Scenario.load("literal").draw(1), "edge_only")
-    assert "edge_only on paper, seed 1" in out
+    assert "edge_only on literal, seed 1" in out
     assert f"{solution.objective:.6g}" in out
     assert "energy, all users [J]" in out
     assert f"{solution.energy:.6g}" in out

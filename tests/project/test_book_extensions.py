@@ -129,8 +129,8 @@ def test_uses_of_the_package_are_found_where_they_stand(extension):
         (3, 4): stored,
         (5, 4): "mecllm.system.scenario.Scenario",
         (5, 13): "mecllm.system.scenario.Scenario.load",
-        (5, 34): "mecllm.methods.solve",
-        (5, 46): stored,
+        (5, 36): "mecllm.methods.solve",
+        (5, 48): stored,
     }
 
 

@@ -185,7 +185,7 @@ def test_a_key_replaces_its_column(town) -> None:
         ("loss_dB", "dBm", "gain_unit = 'dBm'"),
         ("gain_unit =", "gain_units =", r"town\.toml: files = "),
         ('base = "repaired"', 'base = "town.toml"', "base = 'town.toml'.*circle"),
-        ('base = "repaired"', 'base = "mended"', "name = 'mended'.*paper, repaired"),
+        ('base = "repaired"', 'base = "mended"', "name = 'mended'.*literal, repaired"),
     ],
 )
 def test_a_faulty_file_is_told(town, old, new, message) -> None:
