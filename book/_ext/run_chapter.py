@@ -1,4 +1,6 @@
-"""Say under a chapter's title how to run it: download, local command, and services if configured.
+"""Say under a chapter's title how long it takes, and how to run it.
+
+How to run it: download, local command, and services if configured.
 
 Links to services are made by the theme, from `repository` and `launch_buttons` in `_config.yml`.
 Without the address of a repository there are none.
@@ -6,17 +8,24 @@ Without the address of a repository there are none.
 
 from __future__ import annotations
 
+import csv
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 LINE = (
-    '<p class="run-chapter"><strong>Run this chapter</strong> '
+    '<p class="run-chapter"><span>{minutes} min to read, {seconds} s to run</span> '
+    "<strong>Run this chapter</strong> "
     '<a href="{notebook}" download>download the notebook</a> '
     "<code>make execute NB={name}</code> {services}</p>"
 )
+
+# Non-fiction is read at about 240 words a minute (Brysbaert 2019, doi:10.1016/j.jml.2019.104047);
+# formulas, tables and code, which are not counted as words, are given the rest of the time.
+WORDS_PER_MINUTE = 150
 
 
 def without_repository(_app: Sphinx, config: Config) -> None:
@@ -25,14 +34,20 @@ def without_repository(_app: Sphinx, config: Config) -> None:
         config.html_theme_options["launch_buttons"] = {}
 
 
-def line(name: str, notebook: str, services: list[dict[str, str]]) -> str:
+def seconds(source: Path, name: str) -> str:
+    """Read how long a chapter took when it was timed last."""
+    with (source / "_data" / "times.csv").open(encoding="utf-8", newline="") as file:
+        return {row["chapter"]: row["seconds"] for row in csv.DictReader(file)}.get(name, "?")
+
+
+def line(name: str, notebook: str, services: list[dict[str, str]], **times: object) -> str:
     """Write the line for a chapter; each service has a text and a url."""
     links = (f'<a href="{escape(s["url"])}">{escape(s["text"])}</a>' for s in services)
-    return LINE.format(name=name, notebook=escape(notebook), services=" ".join(links))
+    return LINE.format(name=name, notebook=escape(notebook), services=" ".join(links), **times)
 
 
 def add_line(
-    _app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
     """Put the line behind the title of every notebook's page."""
     if context.get("page_source_suffix") != ".ipynb":
@@ -40,8 +55,14 @@ def add_line(
     groups = [g for g in context["header_buttons"] if g.get("label") == "launch-buttons"]
     services = [button for group in groups for button in group["buttons"]]
     notebook = context["pathto"](f"_sources/{context['sourcename']}", 1)
+    words = sum(len(text.split()) for _, _, text in app.env.section_texts[page])
+    times = {
+        "minutes": max(1, round(words / WORDS_PER_MINUTE)),
+        "seconds": seconds(Path(app.srcdir), page),
+    }
     end = "</h1>\n"
-    context["body"] = context["body"].replace(end, end + line(page, notebook, services), 1)
+    shown = line(page, notebook, services, **times)
+    context["body"] = context["body"].replace(end, end + shown, 1)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

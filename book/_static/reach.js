@@ -1,14 +1,39 @@
-// The theme lets the keyboard reach boxes that scroll, and looks which do when the window changes.
-// A solution or a hidden cell that is opened changes that as well.
+// Boxes that scroll are marked, and the keyboard reaches them. Which do is looked up when the window
+// changes; a solution or a hidden cell that is opened changes that as well.
 for (const event of ["toggle", "click"]) {
   document.addEventListener(event, () => window.dispatchEvent(new Event("resize")), true);
 }
 
-// Pictures scroll on a phone (book.css), which the theme does not know.
-function reachPictures() {
-  for (const figure of document.querySelectorAll("article figure")) {
-    figure.tabIndex = figure.scrollWidth > figure.clientWidth ? 0 : -1;
+// All that may be wider than the page (book.css says what scrolls).
+const WIDE = [
+  "article pre",
+  "article .cell_output .text_html",
+  "article .pst-scrollable-table-container",
+  "article figure",
+  "article div.math",
+  "article mjx-container[display='true']",
+].join();
+
+// Says on which sides a box goes on, for the cue that book.css gives it.
+function markSides(box) {
+  const rest = box.scrollWidth - box.clientWidth;
+  const left = box.scrollLeft > 1;
+  const right = box.scrollLeft < rest - 1;
+  box.dataset.more = left && right ? "both" : left ? "left" : right ? "right" : "";
+}
+
+function markAll() {
+  for (const box of document.querySelectorAll(WIDE)) {
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    box.classList.toggle("goes-on", wide);
+    box.tabIndex = wide ? 0 : -1;
+    markSides(box);
   }
 }
-window.addEventListener("load", reachPictures);
-window.addEventListener("resize", reachPictures);
+
+document.addEventListener("scroll", (event) => {
+  if (event.target.classList?.contains("goes-on")) markSides(event.target);
+}, true);
+for (const event of ["load", "resize"]) window.addEventListener(event, markAll);
+// Formulas get their width when MathJax has set them.
+window.addEventListener("load", () => window.MathJax?.startup?.promise.then(markAll));

@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.built.site import HTML, Page
+from tests.built.site import DESK, HTML, Page
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # Chromium asks its maker for updates and the like at every start; a container has no sandbox.
@@ -37,3 +37,11 @@ def browser():
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport=DESK, offline=True)
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()

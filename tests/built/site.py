@@ -7,8 +7,14 @@ from pathlib import Path
 from tests.book import ROOT
 
 HTML = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html-committed"))
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Elements without an end tag.
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
+def address(name):
+    """Where a page is on the disk, as a browser names it."""
+    return (HTML / f"{name}.html").resolve().as_uri()
 
 
 class Page(HTMLParser):

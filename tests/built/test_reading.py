@@ -9,9 +9,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
 from tests.book import BOOK, pages
-from tests.built.site import HTML
+from tests.built.site import HTML, PHONE, address
 
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Every page of the book, and one of each kind that Sphinx adds.
 NAMES = [*pages(), "genindex", "search", "prf-prf", "py-modindex", "_modules/index"]
 NAMES += ["_modules/mecllm/system/model"]
@@ -49,18 +48,6 @@ REACHABLE = """() => [
 ].every(box => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"""
 
 
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport=DESK, offline=True)
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
-
-
-def address(name):
-    return (HTML / f"{name}.html").resolve().as_uri()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_has_a_serious_barrier(page, name):
     # MathJax gives formulas the colour of their text, a tab stop and MathML, by ten thousand nodes.
@@ -96,6 +83,17 @@ def test_search_finds_pages_without_a_network(page, words):
     page.wait_for_load_state()
     text = page.locator("article").inner_text().lower()
     assert all(word in text for word in words.lower().replace("-", " ").split())
+
+
+def test_a_result_shows_its_line_and_leads_to_the_section(page):
+    page.goto(address("search") + "?q=water-filling+vessels")
+    first = page.locator("#search-results ul.search > li").first
+    assert "vessels" in first.locator("p.context").inner_text()
+    assert first.locator("mark").all_inner_texts()
+    first.locator("a").click()
+    page.wait_for_url("**/20-exact-solver.html#*")
+    section = page.evaluate("document.querySelector(location.hash).closest('section').innerText")
+    assert "vessels" in section
 
 
 def test_search_says_when_it_finds_nothing(page):
