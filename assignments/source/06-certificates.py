@@ -252,7 +252,7 @@ assert certificate.objective <= 1.02 * solve(other, "priced").objective
 # step gives a $y$ with $c\cdot y+\varrho d(y,x)\le c\cdot z+\varrho d(z,x)$ for every vertex $z$.
 # By the triangle inequality $d(z,x)\le d(z,y)+d(y,x)$, hence $c\cdot y\le c\cdot z+\varrho
 # d(z,y)$: $y$ minimises its own linearised problem, and the next step stays. (b) It makes every
-# move dear: the start is kept, good or bad; at $\varrho=0$ the same linear problem is exact. (c)
+# move costly: the start is kept, good or bad; at $\varrho=0$ the same linear problem is exact. (c)
 # The gap bounds the distance to the optimum of the whole mixed-integer problem, recomputed from
 # the decision and the prices; a status speaks of the convex subproblem that the solver saw, at its
 # tolerance. A gap remains where the bound is weak: the duality gap of a non-convex problem with

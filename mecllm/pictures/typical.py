@@ -77,13 +77,13 @@ class Setting:
 def presets() -> dict[str, Setting]:
     """Return where the explorer starts: the tracks' own settings and those of its experiments."""
     repaired = Setting.of("repaired")
-    dear = repaired.but(kappa_ratio=1000.0)
+    costly = repaired.but(kappa_ratio=1000.0)
     return {
         "literal track": Setting.of("literal"),
         "repaired track": repaired,
-        "dear server": dear,
-        "dear server, stability without weight": dear.but(stability=0.0),
-        "dear server for one user": dear.but(users=1.0),
+        "costly server": costly,
+        "costly server, stability without weight": costly.but(stability=0.0),
+        "costly server for one user": costly.but(users=1.0),
     }
 
 

@@ -105,13 +105,13 @@ def test_like_users_that_split_alike_share_evenly(setting):
 
 
 def test_weights_are_normalised_where_asked():
-    dear, own = presets()["dear server"], Setting.of("repaired")
-    there, here = typical_network(dear, own), typical_network(dear)
+    costly, own = presets()["costly server"], Setting.of("repaired")
+    there, here = typical_network(costly, own), typical_network(costly)
     assert there.weights == typical_network(own).weights
     assert there.weights.energy != here.weights.energy
     assert there.server_kappa == here.server_kappa
     # At its own reference point each normalised term is its priority.
-    double = typical_network(dear.but(energy=2.0))
+    double = typical_network(costly.but(energy=2.0))
     assert double.weights.energy == 2 * here.weights.energy
 
 
