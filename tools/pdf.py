@@ -1,4 +1,6 @@
-"""Print the book as it is stored into `_build/mecllm.pdf`, by LaTeX; executes nothing.
+"""Print the stored book into `_build/mecllm.pdf`, its report into `_build/report.pdf`, by LaTeX.
+
+Nothing is executed.
 
 How a page becomes LaTeX is the business of `book/_ext/printed.py`.
 """
@@ -39,14 +41,26 @@ def require_programs() -> None:
         )
 
 
-def typeset(folder: Path) -> Path:
-    """Run LaTeX on the one document of a folder; a missing letter or reference is an error."""
-    (source,) = folder.glob("*.tex")
+def as_report(text: str) -> str:
+    """Make of a book of parts, each on a page of its own, a report of sections under one title."""
+    for book, report in (
+        (r"\sphinxmaketitle", r"\begin{center}\LARGE\bfseries Replication report\end{center}"),
+        (r"\sphinxtableofcontents", ""),
+        (r"\section{", r"\subsection*{"),
+        (r"\chapter{", r"\subsection*{"),
+        (r"\part{", r"\section*{"),
+    ):
+        text = text.replace(book, report)
+    return text
+
+
+def typeset(source: Path) -> Path:
+    """Run LaTeX on a document; a missing letter or reference is an error."""
     log = source.with_suffix(".log")
     command = ["latexmk", "-pdf", "-dvi-", "-ps-", "-interaction=nonstopmode", "-halt-on-error"]
     unbroken = {**os.environ, "max_print_line": "10000"}  # lines of the log stay whole
     done = subprocess.run(
-        [*command, source.name], cwd=folder, env=unbroken, capture_output=True, check=False
+        [*command, source.name], cwd=source.parent, env=unbroken, capture_output=True, check=False
     )
     said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if done.returncode:
@@ -60,7 +74,7 @@ def typeset(folder: Path) -> Path:
 def main() -> None:
     """Check, convert, typeset."""
     require_programs()
-    work, target = BUILD / "work-pdf", BUILD / "mecllm.pdf"
+    work = BUILD / "work-pdf"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(BOOK, work / "book", ignore=shutil.ignore_patterns(*CACHES))
     for name in BESIDE:
@@ -69,9 +83,13 @@ def main() -> None:
     command = [sys.executable, "-c", JUPYTER_BOOK, *build]
     if subprocess.run(command, cwd=work, stdout=subprocess.DEVNULL, check=False).returncode:
         sys.exit("The book was not converted to LaTeX; the reason stands above.")
-    typeset(work / "_build" / "latex").replace(target)
+    report = work / "_build" / "latex" / "report.tex"
+    report.write_text(as_report(report.read_text(encoding="utf-8")), encoding="utf-8")
+    for what, name in (("book", "mecllm"), ("report", "report")):
+        target = BUILD / f"{name}.pdf"
+        typeset(work / "_build" / "latex" / f"{name}.tex").replace(target)
+        print(f"The {what} is at {target}")
     shutil.rmtree(work)
-    print(f"The book is at {target}")
 
 
 if __name__ == "__main__":

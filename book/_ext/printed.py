@@ -60,6 +60,18 @@ def settings(_app: Sphinx, config: Config) -> None:
     config.today = f"Version {version('mecllm')}"
 
 
+def documents(app: Sphinx, _env: object, _pages: list[str]) -> None:
+    """Print the report as a document of its own, beside the book that holds it as well.
+
+    Jupyter Book accepts one document in the settings, so that this comes after it has read them.
+    """
+    index, _, title, author, *kind = app.config.latex_documents[0]
+    app.config.latex_documents = [
+        (index, "mecllm.tex", title, author, *kind),
+        ("report", "report.tex", "Replication report", author, *kind),
+    ]
+
+
 class Cells(HTMLParser):
     """Rows of the tables in a piece of HTML: `head` and `body`, lists of lists of `entry`."""
 
@@ -69,6 +81,7 @@ class Cells(HTMLParser):
         self.body: list[nodes.row] = []
         self.rows = self.body
         self.inside: list[nodes.Element] = []
+        self.anchor = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -78,11 +91,15 @@ class Cells(HTMLParser):
             self.rows = self.head if tag == "thead" else self.body
         elif tag == "tr":
             self.rows.append(nodes.row())
+            self.anchor = given.get("id", "")
         elif tag in ("td", "th"):
             entry = nodes.entry(
                 rows=int(given.get("rowspan", 1)), morecols=int(given.get("colspan", 1)) - 1
             )
             text = nodes.paragraph()
+            if self.anchor:  # other pages link to the row
+                text += nodes.target(ids=[self.anchor])
+                self.anchor = ""
             entry += text
             self.rows[-1] += entry
             if tag == "th" and self.rows is self.body:
@@ -244,6 +261,7 @@ def numeric(column: list[str]) -> bool:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("config-inited", settings, priority=400)  # before Jupyter Book's LaTeX settings
+    app.connect("env-before-read-docs", documents)
     app.add_post_transform(ShowHTML)
     app.add_post_transform(OpenProofs)
     app.add_post_transform(FitTables)

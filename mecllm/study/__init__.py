@@ -15,7 +15,10 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.ledgers": (
             "GROUPS decide deviation differences ledger results verdict_counts"
         ),
-        "mecllm.study.html": "entry_table ledger_table sentence_table settings_table verdict_table",
+        "mecllm.study.html": (
+            "comparison_table entry_table ledger_table sentence_table settings_table track_table "
+            "verdict_table"
+        ),
         "mecllm.study.entries": "equations errata",
         "mecllm.study.coverage": "LEFT_OUT SECTIONS sentences",
         "mecllm.study.settings": "settings_of stored_settings",

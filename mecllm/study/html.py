@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from html import escape
 
 from mecllm.study import settings
 from mecllm.study.checks import Verdict
+from mecllm.study.claims import COMPARISONS
 from mecllm.study.coverage import sentences
 from mecllm.study.dependence import moved, shares
 from mecllm.study.entries import Equation, Erratum
 from mecllm.study.ledgers import VERDICTS, Claim, decide, ledger, results
 from mecllm.study.settings import stored_settings
 from mecllm.study.training_claims import decide_training
-from mecllm.system.scenario import TRACKS
+from mecllm.system.scenario import TRACKS, Scenario
 
 
 def verdict_table(ids: Iterable[str]) -> str:
@@ -68,6 +70,42 @@ def settings_table(ids: Iterable[str]) -> str:
             found = (table[track, setting, name] for name in names)
             rows.append(_row([track, escape(setting), *found]))
     return _table("words", ["track", "setting", *names], rows)
+
+
+# Ratio of two methods with its interval, as the statistics write it.
+_RATIO = re.compile(r"×\S+ \[[^\]]*\]")
+
+
+def comparison_table() -> str:
+    """HTML table of every comparison of methods: verdict and deciding ratio, on both tracks."""
+    found = {track: decide(results(track), tuple(COMPARISONS)) for track in TRACKS}
+    rows = [
+        _row([name, escape(claim.text), *(_ratios(found[track][name]) for track in TRACKS)])
+        for name, claim in COMPARISONS.items()
+    ]
+    return _table("words", ["", "The paper", "Literal track", "Repaired track"], rows)
+
+
+def _ratios(verdict: Verdict) -> str:
+    """HTML of a verdict and its ratio, in both arrangements of the methods where they differ."""
+    described, equal = (
+        ", ".join(_RATIO.findall(found.numbers)[:1]) for found in (verdict.described, verdict.equal)
+    )
+    if described != equal:
+        described = f"as described {described}<br>on equal terms {equal}"
+    return f"<strong>{verdict.verdict}</strong><br>{described}"
+
+
+def track_table() -> str:
+    """HTML table of the parameters in which the scenarios of the two tracks differ."""
+    literal, repaired = (Scenario.load(track) for track in TRACKS)
+    rows = []
+    for key in literal.provenance:
+        one, other = getattr(literal, key), getattr(repaired, key)
+        if one != other:
+            cells = (escape(str(value)) for value in (one, other))
+            rows.append(_row([f"<code>{key}</code>", *cells]))
+    return _table("words", ["parameter", "literal track", "repaired track"], rows)
 
 
 # Shows the rows that have one verdict on either track; without scripts the whole table stands.

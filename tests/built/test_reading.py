@@ -1,6 +1,7 @@
 """Reading the book from the disk: searching, darkness, downloads, the keyboard, and barriers."""
 
 import json
+import re
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -186,3 +187,10 @@ def test_an_opened_solution_that_scrolls_can_be_reached(page):
       .filter(box => box.scrollWidth > box.clientWidth + 1).length"""
     assert page.evaluate(scrolling) > 0
     page.wait_for_function(REACHABLE)
+
+
+def test_the_report_prints_on_six_sheets(page):
+    page.goto(address("report"))
+    page.evaluate("window.MathJax?.startup?.promise")
+    sheets = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", sheets)) <= 6

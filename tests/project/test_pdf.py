@@ -54,8 +54,9 @@ def latexmk(tmp_path, monkeypatch):
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(program.parent))
         monkeypatch.setattr(pdf, "ROOT", tmp_path)
-        (tmp_path / "book.tex").touch()
-        return tmp_path
+        source = tmp_path / "book.tex"
+        source.touch()
+        return source
 
     return fake
 
@@ -109,3 +110,17 @@ def test_columns_fit_the_line_and_cut_no_word():
         longest = max(map(len, column[0].split()))
         assert part / whole * printed.LINE >= longest + printed.SEPARATION
     assert parts[2][0] == max(part for part, _ in parts)
+
+
+def test_the_report_has_sections_under_one_title():
+    book = r"\sphinxmaketitle \sphinxtableofcontents \part{One} \chapter{Two} \section{Three}"
+    report = pdf.as_report(book)
+    assert r"\section*{One} \subsection*{Two} \subsection*{Three}" in report
+    assert "sphinx" not in report
+
+
+def test_links_lead_to_the_row_of_a_table():
+    rows = '<tr id="claim-t1"><td>T1</td><td>x</td></tr><tr><td>T2</td></tr>'
+    html = f"<table><tbody>{rows}</tbody></table>"
+    (target,) = printed.Cells(html).table().findall(printed.nodes.target)
+    assert target["ids"] == ["claim-t1"]
