@@ -10,7 +10,8 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.paper.p4_newton": "SeparableProblem",
         "mecllm.paper.fractional": "fractional_programming round_layers",
         "mecllm.paper.offers": "OFFERS pair_costs",
-        "mecllm.paper.concave_convex": "Polytope cccp indicator penalised violation",
+        "mecllm.paper.polytope": "Polytope",
+        "mecllm.paper.concave_convex": "cccp indicator penalised violation",
         "mecllm.paper.algorithm": "chi_step settled two_step",
     },
 )

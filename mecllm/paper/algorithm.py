@@ -17,10 +17,11 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from mecllm.allocation import allocate
-from mecllm.paper.concave_convex import CCCP, Polytope, cccp, indicator
+from mecllm.paper.concave_convex import CCCP, cccp, indicator
 from mecllm.paper.fractional import FractionalProgram, fractional_programming
 from mecllm.paper.offers import OFFERS, pair_costs
 from mecllm.paper.p4_newton import SeparableProblem
+from mecllm.paper.polytope import Polytope
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.association import fill_empty
 from mecllm.system.model import Decision, reference_decision
@@ -198,7 +199,8 @@ def chi_problem(
         (offer.bandwidth / network.bandwidth_max, offer.frequency / network.server_frequency_max)
     )
     equal = network.formulation.capacity == "equal" and not at_most
-    return pair_costs(network, decision, offer).ravel(), Polytope.of_shares(shares, equal)
+    own = indicator(decision.association, network.servers).reshape(offer.bandwidth.shape)
+    return pair_costs(network, decision, offer).ravel(), Polytope.of_shares(shares, equal, own)
 
 
 def chi_step(network: Network, decision: Decision, at_most: bool = True) -> tuple[CCCP, ...]:

@@ -12,7 +12,8 @@ from math import comb
 import numpy as np
 
 from mecllm.errors import ScenarioError
-from mecllm.paper.concave_convex import Polytope, violation
+from mecllm.paper.concave_convex import violation
+from mecllm.paper.polytope import Polytope
 from mecllm.system.arrays import Array
 
 # Data of the examples are numbers of order 1 (constraints are scaled by their right sides), so a

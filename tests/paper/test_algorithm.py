@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mecllm.paper.algorithm import chi_step, settled, two_step
+from mecllm.errors import SolverError
+from mecllm.paper import polytope
+from mecllm.paper.algorithm import chi_problem, chi_step, settled, two_step
 from mecllm.paper.fractional import fractional_programming, round_layers
 from mecllm.paper.p4_cvxpy import SurrogateProblem
 from mecllm.paper.p4_newton import SeparableProblem
@@ -144,3 +146,34 @@ def test_the_printed_iteration_stops_far_from_its_limit() -> None:
     energy = [evaluate(net, r.decision).energy.sum() for r in (stopped, settled(net, greedy(net)))]
     assert stopped.converged
     assert energy[0] > (1 + 2 * TIE_BAND) * energy[1]
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("seed", range(2))
+def test_few_pairs_are_enough_to_find_the_vertex_of_all(track, seed, monkeypatch) -> None:
+    net = network(track, 60, 12, seed)
+    decision = settled(net, random_association(net, seed)).decision
+    rng = np.random.default_rng(seed)
+    costs, of_all = chi_problem(net, decision)
+    # Some pairs cannot be had, none of them of those that there are.
+    costs[(rng.random(len(costs)) < 0.1) & (of_all.inside.ravel() == 0)] = np.inf
+    asked = [costs, costs + np.median(costs) * rng.normal(size=len(costs)), costs]
+    best = [of_all.minimise(these) for these in asked]
+    monkeypatch.setattr(polytope, "_ALL_PAIRS", 0)
+    _, of_few = chi_problem(net, decision)
+    for these, point in zip(asked, best, strict=True):
+        np.testing.assert_allclose(of_few.minimise(these), point, atol=1e-9)
+    assert of_few._pricing["pairs"].mean() < 0.9
+
+    # Were no pair let in at the prices, the answer would be another.
+    monkeypatch.setattr(polytope, "_PAYS", np.inf)
+    _, too_few = chi_problem(net, decision)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(too_few.minimise(costs), best[0], atol=1e-9)
+
+
+def test_a_polytope_without_a_point_is_told(monkeypatch) -> None:
+    monkeypatch.setattr(polytope, "_ALL_PAIRS", 0)
+    crowded = polytope.Polytope.of_shares(np.ones((1, 5, 4)), False, np.ones((5, 4)))
+    with pytest.raises(SolverError, match="linear problem of the χ-step"):
+        crowded.minimise(np.arange(20.0))

@@ -11,8 +11,9 @@ from hypothesis import given, strategies as st
 
 from mecllm.allocation import allocate
 from mecllm.errors import ScenarioError, SolverError
-from mecllm.paper.concave_convex import Polytope, cccp, indicator, linearised, penalised, violation
+from mecllm.paper.concave_convex import cccp, indicator, linearised, penalised, violation
 from mecllm.paper.offers import OFFERS, Offer, pair_costs
+from mecllm.paper.polytope import Polytope
 from mecllm.system.model import evaluate
 from mecllm.system.scenario import Scenario
 from mecllm.theory import chi_step as chi
