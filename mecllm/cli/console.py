@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 # Commands import what they need when they run: `--help` should not wait for it.
 if TYPE_CHECKING:
@@ -47,3 +49,22 @@ def print_table(title: str, values: dict[str, object]) -> None:
         text = "\n".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in lines)
         table.add_row(name, text or "none")
     console().print(table)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[], Any]]:
+    """Show a bar on the error stream; what it gives is called after each step."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    title_column = TextColumn("{task.description}", markup=False)
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)

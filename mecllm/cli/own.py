@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mecllm.cli.console import console
+from mecllm.cli.console import console, progress
 
 # Commands import what they need when they run: `--help` should not wait for NumPy.
 if TYPE_CHECKING:
     from mecllm.errors import ScenarioError
     from mecllm.system.network import Network
-
-# Figures that the claims are about.
-CLAIMED = ("2", "3", "4", "5")
 
 _File = Annotated[Path, typer.Argument(help="A scenario file (.toml).")]
 
@@ -111,7 +107,7 @@ def _line(lines: list[str], head: str) -> int:
     return next((n for n, line in enumerate(lines, 1) if line.strip().startswith(f"[{head}")), 1)
 
 
-def print_claims(source: str, seeds: int, workers: int, done: Callable[[], object]) -> None:
+def print_claims(source: str, seeds: int, workers: int) -> None:
     """Print a verdict on each simulation claim for networks drawn from a scenario.
 
     Parameters
@@ -120,17 +116,22 @@ def print_claims(source: str, seeds: int, workers: int, done: Callable[[], objec
         Name or file of the scenario.
     seeds, workers : int
         Networks of each figure, and processes.
-    done : callable
-        Called after each network of each of the figures `CLAIMED`.
     """
-    from mecllm.study.own import claims_of
+    from mecllm.study.own import CLAIMED, claims_of
     from mecllm.system.scenario import Scenario
 
-    table = claims_of(Scenario.load(source), seeds, workers, done)
-    for claim, verdict, numbers in table.itertuples(index=False):
-        console().print(f"{claim:4}{verdict:18}{numbers}")
+    scenario, out = Scenario.load(source), console()
+    parts = {figure: Path(f"{Path(source).name}.claims-{figure}.part") for figure in CLAIMED}
+    with progress(source, len(CLAIMED) * seeds) as done:
+        table = claims_of(scenario, seeds, workers, done, parts.get)
+    for file in parts.values():
+        file.unlink(missing_ok=True)
+    for claim, verdict, numbers, _ in table.itertuples(index=False):
+        out.print(f"{claim:4}{verdict:18}{numbers}".rstrip())
+    for note, claims in table[table["note"] != ""].groupby("note", sort=False)["claim"]:
+        out.print(f"{', '.join(claims)}: {note}")
     counts = ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
-    console().print(f"{source}, {seeds} networks: {counts}")
+    out.print(f"{source}, {seeds} networks: {counts}")
 
 
 def compare_command(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from mecllm.cli.console import console
-from mecllm.cli.results import Workers, progress
+from mecllm.cli.console import console, progress
+from mecllm.cli.results import Workers
 
 if TYPE_CHECKING:
     import pandas as pd

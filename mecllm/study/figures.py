@@ -151,7 +151,7 @@ def weighted(network: Network, key: str, factor: float) -> Network:
     return network.with_weights(**(weights | {key: weights[key] * factor}))
 
 
-_CONVERGENCE_USERS = 100
+CONVERGENCE_USERS = 100
 
 
 def figure_4(scenario: Scenario, seed: int) -> list[Record]:
@@ -176,7 +176,7 @@ def figure_4(scenario: Scenario, seed: int) -> list[Record]:
     """
     rows = []
     for servers in SERVERS:
-        changed = scenario.replace(users=_CONVERGENCE_USERS, servers=servers)
+        changed = scenario.replace(users=CONVERGENCE_USERS, servers=servers)
         network, method = changed.draw(seed), f"M={servers}"
         result = two_step(network, random_association(network, seed), settled)
         values = result.rounds
@@ -194,14 +194,14 @@ def figure_4(scenario: Scenario, seed: int) -> list[Record]:
 
 
 # The list of N is not given; the default is 50, and Figure 4 has 100.
-_USERS = (20, 40, 60, 80, 100)
+USERS = (20, 40, 60, 80, 100)
 ASSOCIATION_METHODS = ("proposed", "greedy", "random")
 
 
 def figure_5(
     scenario: Scenario,
     seed: int,
-    users: tuple[int, ...] = _USERS,
+    users: tuple[int, ...] = USERS,
     setting: Setting = AS_DECLARED,
 ) -> list[Record]:
     """Proposed, greedy and random association for several numbers of users.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,7 +14,10 @@ from mecllm.certified.certificate import verify
 from mecllm.errors import ScenarioError, SolverError
 from mecllm.methods import METHODS, solve
 from mecllm.study.checks import CHECKED, verdict
+from mecllm.study.claims import SERVERS, SUMMARIES
+from mecllm.study.figures import CONVERGENCE_USERS, USERS, figure_5
 from mecllm.study.run import STUDIES, run
+from mecllm.system.association import greedy
 from mecllm.system.constraints import feasibility
 from mecllm.system.network import Network
 from mecllm.system.parameters import FIGURES, Law
@@ -71,13 +76,31 @@ def every_method(network: Network, seed: int = 0) -> pd.DataFrame:
     return table.rename_axis("method")
 
 
+# Figures that claims are about, by the first letter of a claim, and the sizes that each draws.
+_FIGURE_OF = {"A": "2", "B": "3", "C": "4", "D": "5"}
+_SIZES: dict[str, tuple[dict[str, int], ...]] = {
+    "2": ({},),
+    "3": ({},),
+    "4": tuple({"users": CONVERGENCE_USERS, "servers": servers} for servers in SERVERS),
+    "5": tuple({"users": users} for users in USERS),
+}
+CLAIMED = tuple(_SIZES)
+_NOT_TESTED = "not tested"
+
+
 def claims_of(
-    scenario: Scenario, seeds: int, workers: int = 1, done: Callable[[], object] = lambda: None
+    scenario: Scenario,
+    seeds: int,
+    workers: int = 1,
+    done: Callable[[], object] = lambda: None,
+    part: Callable[[str], Path | None] = lambda figure: None,
 ) -> pd.DataFrame:
     """Decide the paper's simulation claims on networks drawn from a scenario.
 
     What is given by row is drawn with replacement, so that seeds differ and other numbers of users
-    and servers, as Figures 4 and 5 have them, have the same distribution.
+    and servers, as Figures 4 and 5 have them, have the same distribution. Figure 5 leaves out the
+    numbers of users that the servers cannot admit; a claim of a figure of which nothing is left,
+    or of Figure 4, which compares all its sizes, is then not tested.
 
     Parameters
     ----------
@@ -88,24 +111,64 @@ def claims_of(
     workers : int
         Processes.
     done : callable
-        Called after each seed of each figure.
+        Called after each seed of each of the figures `CLAIMED`.
+    part : callable
+        Figure → file that keeps each of its finished seeds, or None.
 
     Returns
     -------
     DataFrame
-        Columns claim, verdict, numbers: of both arrangements of the baselines together, and the
-        numbers on equal terms.
+        Columns claim, verdict, numbers, note: of both arrangements of the baselines together, the
+        numbers on equal terms, and what was left out, and why.
     """
-    given = replace(scenario.given, resampled=True)
-    drawn = scenario.replace(given=given)
+    drawn = scenario.replace(given=replace(scenario.given, resampled=True))
     track = "literal" if scenario.formulation.capacity == "equal" else "repaired"
-    frames = {
-        figure: run(figure, STUDIES[figure], track, range(seeds), workers, None, done, drawn)
-        for figure in ("2", "3", "4", "5")
-    }
-    found = {claim: verdict(claim, frames, resamples=0) for claim in CHECKED}
-    rows = [(claim, v.verdict, v.equal.numbers) for claim, v in found.items()]
-    return pd.DataFrame(rows, columns=["claim", "verdict", "numbers"])
+    frames, notes = {}, {}
+    for figure, sizes in _SIZES.items():
+        refused = {i: why for i, size in enumerate(sizes) if (why := _refusal(drawn, size, seeds))}
+        study = STUDIES[figure]
+        if refused:
+            notes[figure] = _left_out(
+                drawn, map(sizes.__getitem__, refused), next(iter(refused.values()))
+            )
+        if len(refused) == len(sizes) or (refused and figure == "4"):
+            for _ in range(seeds):
+                done()
+            continue
+        if refused:
+            kept = tuple(users for i, users in enumerate(USERS) if i not in refused)
+            study = partial(figure_5, users=kept)
+        frames[figure] = run(figure, study, track, range(seeds), workers, part(figure), done, drawn)
+    rows = []
+    for claim in CHECKED:
+        parts = SUMMARIES[claim][1] if claim in SUMMARIES else (claim,)
+        needed = list(dict.fromkeys(_FIGURE_OF[name[0]] for name in parts))
+        note = "; ".join(notes[figure] for figure in needed if figure in notes)
+        if not frames.keys() >= set(needed):
+            rows.append((claim, _NOT_TESTED, "", note))
+            continue
+        found = verdict(claim, frames, resamples=0)
+        rows.append((claim, found.verdict, found.equal.numbers, note))
+    return pd.DataFrame(rows, columns=["claim", "verdict", "numbers", "note"])
+
+
+def _refusal(scenario: Scenario, size: dict[str, int], seeds: int) -> str:
+    """Say why a network of another size cannot be drawn, or its users not be admitted."""
+    try:
+        changed = scenario.replace(**size)
+        for seed in range(seeds):
+            greedy(changed.draw(seed))
+    except ScenarioError as error:
+        return str(error)
+    return ""
+
+
+def _left_out(scenario: Scenario, sizes: Iterable[dict[str, int]], why: str) -> str:
+    """Say which sizes a figure goes without."""
+    counts = ("users", "servers")
+    full = [{key: size.get(key, getattr(scenario, key)) for key in counts} for size in sizes]
+    words = (f"{', '.join(sorted({str(s[key]) for s in full}, key=int))} {key}" for key in counts)
+    return f"not tested with {' on '.join(words)}: {why}"
 
 
 _START = """\

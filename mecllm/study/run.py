@@ -69,7 +69,8 @@ def run(
         When a study fails on a seed, or a worker process dies.
     """
     scenario = scenario or Scenario.load(track)
-    head = (figure, track, repr(scenario))
+    options = (repr(study.keywords),) if isinstance(study, partial) else ()
+    head = (figure, track, repr(scenario), *options)
     wanted = list(dict.fromkeys(seeds))
     finished: dict[int, list[_Row]] = {}
     with nullcontext() if part is None else _kept(part, study, head) as store:

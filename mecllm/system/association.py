@@ -64,8 +64,11 @@ def random_association(network: Network, seed: int) -> IntArray:
 def _slots(network: Network) -> Array:
     slots = np.floor(network.server_slots)
     if slots.sum() < network.users:
-        allowed = f"small enough that the servers admit all {network.users} users"
-        raise ScenarioError("association", "admission_MHz", f"{int(slots.sum())} slots", allowed)
+        allowed = (
+            f"<= {slots.sum():.0f}, which the {network.servers} servers admit together, each one "
+            "for every admission_MHz of its bandwidth_MHz"
+        )
+        raise ScenarioError("association", "users", network.users, allowed)
     return slots
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from mecllm.cli import app as cli
 from mecllm.methods import METHODS, solve
+from mecllm.study.checks import CHECKED
 from mecllm.system.network import Network
 from mecllm.system.parameters import Law
 from mecllm.system.scenario import TRACKS, Scenario
@@ -116,26 +117,42 @@ def test_a_method_that_cannot_solve_it_says_why(run, tmp_path) -> None:
 
 
 def test_claims_are_decided_on_networks_of_a_scenario(run, tmp_path, monkeypatch) -> None:
+    """Ten users a server: 20 are left of Figure 5, and Figure 4 has 100 on 5 servers."""
     from mecllm.study import own
-    from mecllm.study.checks import Found, Verdict
 
-    tried = []
+    (tmp_path / "small.toml").write_text(f"{SMALL}admission_MHz = 2\n")
+    words = ("claims", "small.toml", "--seeds", 2, "--workers", 1)
 
-    def counted(figure, study, track, seeds, workers, part, done, scenario):
-        tried.append((figure, track, list(seeds), scenario.given.resampled))
-        return figure
+    def stopped(figure, *rest):
+        return study(figure, *rest) if figure == "2" else 1 / 0
 
-    monkeypatch.setattr(own, "run", counted)
-
-    def verdict(claim, frames, resamples):
-        found = Found("holds", f"on {sorted(frames)}", 1.0)
-        return Verdict("holds", found, found)
-
-    monkeypatch.setattr(own, "CHECKED", ("A1",))
-    monkeypatch.setattr(own, "verdict", verdict)
-    (tmp_path / "small.toml").write_text(SMALL)
-    code, out, _ = run("claims", "small.toml", "--seeds", 2)
+    study = own.run
+    with monkeypatch.context() as patch:
+        patch.setattr(own, "run", stopped)
+        with pytest.raises(ZeroDivisionError):
+            run(*words)
+    # What is finished is kept, and gone once all is.
+    assert [path.name for path in tmp_path.glob("*.part")] == ["small.toml.claims-2.part"]
+    code, out, _ = run(*words)
     assert code == 0
-    assert re.search(r"A1 +holds +on \['2', '3', '4', '5'\]", out)
-    assert "small.toml, 2 networks: 1 holds" in out
-    assert tried == [(figure, "repaired", [0, 1], True) for figure in "2345"]
+    assert not list(tmp_path.glob("*.part"))
+    text = " ".join(out.split())
+    for claim in CHECKED:
+        assert re.search(rf"^{claim} +[a-z]", out, re.MULTILINE)
+        untested = re.search(rf"^{claim} +not tested", out, re.MULTILINE)
+        assert bool(untested) == claim.startswith("C"), claim
+    assert re.search(r"C1, C2, C3: not tested with 100 users on 5.* servers: .*users = 100", text)
+    left_out = "40, 60, 80, 100 users on 2 servers: association: users = 40 .*expected <= 20,"
+    assert re.search(rf"D1, .*D7, E1, E2: not tested with {left_out}", text)
+    assert "small.toml, 2 networks: " in text
+
+
+def test_a_figure_that_no_network_can_be_drawn_for_is_not_tested(run, tmp_path) -> None:
+    """Servers are drawn with replacement: all may be those that admit one user."""
+    (tmp_path / "servers.csv").write_text("bandwidth_MHz\n1\n3\n")
+    (tmp_path / "two.toml").write_text(
+        'base = "repaired"\nusers = 4\n[files]\nservers = "servers.csv"\n'
+    )
+    code, out, _ = run("claims", "two.toml", "--seeds", 3)
+    assert code == 0
+    assert f"two.toml, 3 networks: {len(CHECKED)} not tested" in out
