@@ -41,8 +41,8 @@ def ends(spec):
 
 @st.composite
 def scenarios(draw):
-    """A track with up to eight of its values at an end; the flags as they come."""
-    changed = draw(st.lists(st.sampled_from(sorted(SPECS)), max_size=8, unique=True))
+    """A track with one to eight of its values at an end; the flags as they come."""
+    changed = draw(st.lists(st.sampled_from(sorted(SPECS)), min_size=1, max_size=8, unique=True))
     changes = {key: draw(st.sampled_from(ends(SPECS[key]))) for key in changed}
     changes |= {key: draw(st.sampled_from(options)) for key, options in FLAGS.items()}
     # The bandwidth that a server reserves goes with what it has, but for the cases that say more.
