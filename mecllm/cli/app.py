@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mecllm.cli import own, regenerate, results, sweep
-from mecllm.cli.console import console, print_table
+from mecllm.cli import bench, own, regenerate, results, sweep
+from mecllm.cli.console import print_table, waiting
 from mecllm.errors import ScenarioError, SolverError
 
 # Commands import what they need when they run: `--help` should not wait for NumPy.
@@ -63,8 +63,9 @@ def solve_command(
     from mecllm.system.files import write_whole
     from mecllm.system.solution import save_decision
 
-    drawn = own.drawn(scenario, seed)
-    solution = solve(drawn, method, seed=seed)
+    with waiting(f"{method} on {scenario}"):
+        drawn = own.drawn(scenario, seed)
+        solution = solve(drawn, method, seed=seed)
     if save is not None:
         save_decision(solution.decision, save)
     if table is not None:
@@ -91,37 +92,15 @@ def verify_command(
     from mecllm.certified.certificate import verify
     from mecllm.system.solution import load_decision
 
-    network = own.drawn(scenario, seed)
-    certificate = verify(network, load_decision(decision), claimed, sharp=sharp)
+    with waiting(f"verifying {decision.name}"):
+        network = own.drawn(scenario, seed)
+        certificate = verify(network, load_decision(decision), claimed, sharp=sharp)
     if as_json:
         print(json.dumps(_report(certificate), indent=2))
     else:
         print_table(f"{decision.name} on {scenario}, seed {seed}", _report(certificate))
     if not certificate.accepted:
         raise typer.Exit(1)
-
-
-@app.command("bench")
-def bench_command(
-    out: Annotated[Path, typer.Option(help="CSV of the measurements.")] = Path("bench.csv"),
-    quick: Annotated[bool, typer.Option("--quick", help="Two seeds, small sizes.")] = False,
-    largest: Annotated[int, typer.Option(min=100, help="Most users of the growth.")] = 1_000_000,
-) -> None:
-    """Measure exact against iterative and certified against heuristic, side by side."""
-    from mecllm.study import bench
-    from mecllm.system.scenario import TRACKS
-
-    rows = bench.run(out, quick, largest)
-    for title, table in (
-        ("time, fractional over exact", bench.speedup(rows)),
-        ("geometric means over seeds", bench.summary(rows)),
-    ):
-        console().print(title, style="bold")
-        console().print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
-    for track in TRACKS:
-        slope = bench.slope(rows, track)
-        shown = "needs two sizes" if slope is None else f"{slope:.3f}"
-        print(f"log-log slope of priced from 1,000 users, {track}: {shown}")
 
 
 def _report(certificate: Certificate) -> dict[str, object]:
@@ -155,7 +134,7 @@ def _costs(solution: Solution) -> dict[str, object]:
     return costs
 
 
-for wing in (own, results, regenerate, sweep):
+for wing in (own, results, regenerate, sweep, bench):
     wing.register(app)
 
 

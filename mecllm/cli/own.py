@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mecllm.cli.console import console, progress
+from mecllm.cli.console import console, progress, waiting
 
 # Commands import what they need when they run: `--help` should not wait for NumPy.
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ def compare_command(
     from mecllm.study.own import every_method
     from mecllm.system.files import write_whole
 
-    frame = every_method(drawn(source, seed), seed)
+    with waiting(f"drawing {source}") as tell:
+        frame = every_method(drawn(source, seed), seed, tell)
     out, failed = console(), frame["message"] != ""
     out.print(f"{source}, seed {seed}", style="bold")
     out.print(frame.drop(columns="message").to_string(float_format=lambda v: f"{v:.4g}"))

@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.study.settings": "settings_of stored_settings",
         "mecllm.study.own": "claims_of commented_start every_method",
         "mecllm.study.bench": "sized",
+        "mecllm.study.peers": "AS_GOOD best_peer ratios stored_peers",
         "mecllm.study.remarks": "downlink_share greedy_remarks greedy_table",
         "mecllm.study.training": "stored_training",
         "mecllm.study.training_claims": "alphas decide_training exponent values",

@@ -27,7 +27,9 @@ from mecllm.system.scenario import Scenario
 _MEASURES = ("objective", "energy [J]", "delay [s]", "stability", "gap", "time [s]")
 
 
-def every_method(network: Network, seed: int = 0) -> pd.DataFrame:
+def every_method(
+    network: Network, seed: int = 0, tell: Callable[[str], object] = lambda _: None
+) -> pd.DataFrame:
     """Solve a network by every method and measure each against one certified bound.
 
     Parameters
@@ -36,6 +38,8 @@ def every_method(network: Network, seed: int = 0) -> pd.DataFrame:
         What is solved.
     seed : int
         Of the methods' own choices.
+    tell : callable
+        Called with the name of each method before it begins.
 
     Returns
     -------
@@ -55,6 +59,7 @@ def every_method(network: Network, seed: int = 0) -> pd.DataFrame:
     """
     solutions, rows = {}, {}
     for method in METHODS:
+        tell(method)
         start = time.perf_counter()
         try:
             found = solve(network, method, seed)

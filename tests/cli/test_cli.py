@@ -200,3 +200,11 @@ for module in pkgutil.walk_packages(mecllm.__path__, "mecllm."):
 
 def test_the_help_names_every_method() -> None:
     assert methods.METHODS == cli._METHOD_NAMES
+
+
+def test_peers_that_are_not_installed_end_in_one_line(run, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("mecllm.study.peers._EXTRA", ("no_such_solver",))
+    code, out, err = run("bench", "peers", "--out", tmp_path / "peers.csv")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "no_such_solver" in err
+    assert "pip install -e .[peers]" in err

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from mecllm.study import ledgers as claims
+from mecllm.study.machine import processor
 from tests.book import BOOK, ROOT, chapters
 from tests.project.test_environment import LOCK, PROJECT, pins
 from tools import times
@@ -105,7 +106,7 @@ def test_times_of_the_commands_are_dated_and_name_the_processor(extension, tmp_p
 )
 def test_a_processor_is_named_or_its_kind(tmp_path, told, name):
     (tmp_path / "cpuinfo").write_text(told, encoding="utf-8")
-    found = times.processor(tmp_path / "cpuinfo")
+    found = processor(tmp_path / "cpuinfo")
     assert found == name if name else found
 
 
