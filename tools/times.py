@@ -12,7 +12,6 @@ import datetime
 import math
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mecllm.study.machine import processor
 from tools.notebooks import BOOK, ROOT, execute
 
 TIMES = BOOK / "_data" / "times.csv"
@@ -27,25 +27,11 @@ FIELDS = ("chapter", "seconds", "cores", "python")
 MEASURED_COMMANDS = BOOK / "_data" / "commands.csv"
 COMMAND_FIELDS = ("command", "seconds", "cores", "python", "processor", "date")
 COMMANDS = ("make book", "make test")
-CPUINFO = Path("/proc/cpuinfo")
 
 
 def surroundings() -> tuple[int | None, str]:
     """Cores of this machine, and version of this Python."""
     return os.cpu_count(), ".".join(platform.python_version_tuple()[:2])
-
-
-def processor(cpuinfo: Path = CPUINFO) -> str:
-    """Name of the processor: on Linux as it names itself, elsewhere or where it does not its kind.
-
-    Parameters
-    ----------
-    cpuinfo : Path
-        The file in which Linux describes the processor.
-    """
-    told = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
-    named = re.search(r"^model name\s*:\s*(.+)", told, re.MULTILINE)
-    return named.group(1) if named else platform.processor() or platform.machine()
 
 
 def measure(notebook: Path) -> dict[str, str]:
