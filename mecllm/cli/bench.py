@@ -28,15 +28,22 @@ def bench_command(
     out: _Out = Path("bench.csv"),
     quick: Annotated[bool, typer.Option("--quick", help="Two seeds, small sizes.")] = False,
     largest: Annotated[int, typer.Option(min=100, help="Most users of the growth.")] = 1_000_000,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A study to measure; what else is in the file stays.")
+    ] = None,
 ) -> None:
     """Measure exact against iterative and certified against heuristic, side by side."""
     if context.invoked_subcommand is not None:
         return
     from mecllm.study import bench
+    from mecllm.study.plan import STUDIES, plan, run
     from mecllm.system.scenario import TRACKS
 
-    rows = bench.run(out, quick, largest)
+    measurements = plan(quick, largest, only or STUDIES)
+    with progress("measuring", len(measurements)) as done:
+        rows = run(out, measurements, done)
     _show("time, fractional over exact", bench.speedup(rows))
+    _show("time, block by block over exact", bench.speedup(rows, "newton", "newton"))
     _show("geometric means over seeds", bench.summary(rows))
     for track in TRACKS:
         slope = bench.slope(rows, track)

@@ -14,10 +14,11 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from mecllm.allocation import Allocation, allocate
-from mecllm.study.bench import TRACKS, sized
+from mecllm.study.bench import sized
 from mecllm.system.association import greedy
 from mecllm.system.model import Decision
 from mecllm.system.network import Network
+from mecllm.system.scenario import TRACKS
 
 #: (network, start, limit [s], seed) → decision and what the solver says of it.
 Method = Callable[[Network, Decision, float, int], tuple[Decision, str]]

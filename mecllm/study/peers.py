@@ -26,12 +26,12 @@ from mecllm.peers.headcount import turns
 from mecllm.peers.nonlinear import bonmin, relaxed
 from mecllm.peers.scip import scip
 from mecllm.study.apart import Apart, Attempt, Method, Place, drawn
-from mecllm.study.bench import TRACKS
 from mecllm.study.fingerprint import fingerprint
 from mecllm.study.machine import surroundings
 from mecllm.system.files import data_path, write_whole
 from mecllm.system.model import Decision
 from mecllm.system.network import Network
+from mecllm.system.scenario import TRACKS
 
 #: Objectives this close, relatively, are as good as each other: solvers end at 1e-8 of their scale.
 AS_GOOD = 1e-6

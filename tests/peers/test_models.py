@@ -7,11 +7,12 @@ from mecllm.allocation import allocate
 from mecllm.certified.pricing import priced
 from mecllm.peers.headcount import _assigned, _costs, _sizes
 from mecllm.peers.model import Coefficients, decided, shares
-from mecllm.study.bench import TRACKS, sized
+from mecllm.study.bench import sized
 from mecllm.study.peers import _ENTRANTS, _OURS, AS_GOOD
 from mecllm.system.association import greedy
 from mecllm.system.constraints import feasibility
 from mecllm.system.model import evaluate, server_load
+from mecllm.system.scenario import TRACKS
 
 # casadi and pymoo are of the extra `peers`, which the lock leaves out: a quarter of a gigabyte.
 NEEDS = {"genetic": "pymoo", "swarm": "pymoo", "scip": "pyscipopt"}
