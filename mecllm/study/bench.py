@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mecllm.system.scenario import TRACKS, Scenario
+from mecllm.system.scenario import Scenario
 
 # Servers on a square kilometre: the density of Section 5.
 _SERVERS_PER_KM2 = 10.0
