@@ -84,7 +84,7 @@ class Coefficients:
 
     @property
     def power_max(self) -> Array:
-        """Most p (N,): the least where the upload's time is free, since its cost rises with p."""
+        """Greatest power, shape (N,); where the upload is free in time, the least, which is best."""
         return np.ones(len(self.local)) if self.time else self.power_min
 
 

@@ -20,7 +20,7 @@ from mecllm.system.model import Decision
 from mecllm.system.network import Network
 from mecllm.system.scenario import TRACKS
 
-#: (network, start, limit [s], seed) → decision and what the solver says of it.
+# (network, start, limit [s], seed) → decision and what the solver says of it.
 Method = Callable[[Network, Decision, float, int], tuple[Decision, str]]
 
 # A limit is asked of the solvers themselves, which look at it now and then; who overruns it by

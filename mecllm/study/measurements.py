@@ -27,7 +27,7 @@ from mecllm.system.association import greedy
 from mecllm.system.model import evaluate
 from mecllm.system.network import Network
 
-#: A row of a table for each method.
+# A row of a table for each method.
 Rows = list[dict[str, object]]
 
 # Above this many users a run of fractional programming takes minutes. It is stopped after

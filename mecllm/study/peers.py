@@ -33,7 +33,7 @@ from mecllm.system.model import Decision
 from mecllm.system.network import Network
 from mecllm.system.scenario import TRACKS
 
-#: Objectives this close, relatively, are as good as each other: solvers end at 1e-8 of their scale.
+# Objectives this close, relatively, are as good as each other: solvers end at 1e-8 of their scale.
 AS_GOOD = 1e-6
 
 

@@ -16,8 +16,8 @@ from mecllm.study.measurements import Rows, association_rows, growth_rows, resou
 from mecllm.system.files import write_whole
 from mecllm.system.scenario import TRACKS
 
-#: Names of the studies: exact resources against fractional programming, by CVXPY and block by
-#: block; whole methods; and how `priced` grows.
+# Names of the studies: exact resources against fractional programming, by CVXPY and block by
+# block; whole methods; and how `priced` grows.
 STUDIES = ("allocation", "newton", "association", "growth")
 # Ten seeds, so that a geometric mean says something.
 _SEEDS = tuple(range(10))
