@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mecllm.peers.nonlinear": "bonmin relaxed",
         "mecllm.peers.headcount": "turns",
-        "mecllm.peers.scip": "scip",
+        "mecllm.peers.scip_model": "scip",
         "mecllm.peers.evolution": "genetic swarm",
     },
 )

@@ -84,7 +84,7 @@ class Coefficients:
 
     @property
     def power_max(self) -> Array:
-        """Greatest power, shape (N,); where the upload is free in time, the least, which is best."""
+        """Greatest power, shape (N,): the least where the upload is free in time, as it is best."""
         return np.ones(len(self.local)) if self.time else self.power_min
 
 

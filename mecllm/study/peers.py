@@ -24,7 +24,7 @@ from mecllm.methods import solve
 from mecllm.peers.evolution import genetic, swarm
 from mecllm.peers.headcount import turns
 from mecllm.peers.nonlinear import bonmin, relaxed
-from mecllm.peers.scip import scip
+from mecllm.peers.scip_model import scip
 from mecllm.study.apart import Apart, Attempt, Method, Place, drawn
 from mecllm.study.fingerprint import fingerprint
 from mecllm.study.machine import surroundings

@@ -1,6 +1,6 @@
 """P2 in the words of another solver: SCIP, to global optimality, against the certified method.
 
-The model is the one of `mecllm.peers.scip`, written from equations (1)-(11) alone.
+The model is the one of `mecllm.peers.scip_model`, written from equations (1)-(11) alone.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 
 from mecllm.allocation import allocate
 from mecllm.certified.pricing import priced
-from mecllm.peers.scip import _FEASIBLE, _GAP, _Minlp
+from mecllm.peers.scip_model import _FEASIBLE, _GAP, _Minlp
 from mecllm.system.constraints import feasibility
 from mecllm.system.model import evaluate
 from mecllm.system.scenario import Scenario
