@@ -84,7 +84,7 @@ class Coefficients:
 
     @property
     def power_max(self) -> Array:
-        """Greatest power, shape (N,): the least where the upload is free in time, as it is best."""
+        """Greatest power (N,), or the least where the upload is free in time, as that is best then."""
         return np.ones(len(self.local)) if self.time else self.power_min
 
 
