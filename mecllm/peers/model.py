@@ -84,7 +84,7 @@ class Coefficients:
 
     @property
     def power_max(self) -> Array:
-        """Greatest power (N,), or the least where the upload is free in time, as that is best then."""
+        """Greatest power (N,), or the least where the upload is free in time, being best then."""
         return np.ones(len(self.local)) if self.time else self.power_min
 
 
