@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 LINE = (
-    '<p class="run-chapter"><span>{minutes} min to read, {seconds} s to run</span> '
+    '<p class="run-chapter"><span>{} min to read, {} s to run</span> '
     "<strong>Run this chapter</strong> "
     '<a href="{notebook}" download>download the notebook</a> '
     "<code>make execute NB={name}</code> {services}</p>"
@@ -40,10 +40,10 @@ def seconds(source: Path, name: str) -> str:
         return {row["chapter"]: row["seconds"] for row in csv.DictReader(file)}.get(name, "?")
 
 
-def line(name: str, notebook: str, services: list[dict[str, str]], **times: object) -> str:
-    """Write the line for a chapter; each service has a text and a url."""
+def line(times: tuple[int, str], name: str, notebook: str, services: list[dict[str, str]]) -> str:
+    """Write the line for a chapter: minutes to read, seconds to run; a service has text and url."""
     links = (f'<a href="{escape(s["url"])}">{escape(s["text"])}</a>' for s in services)
-    return LINE.format(name=name, notebook=escape(notebook), services=" ".join(links), **times)
+    return LINE.format(*times, name=name, notebook=escape(notebook), services=" ".join(links))
 
 
 def add_line(
@@ -56,12 +56,9 @@ def add_line(
     services = [button for group in groups for button in group["buttons"]]
     notebook = context["pathto"](f"_sources/{context['sourcename']}", 1)
     words = sum(len(text.split()) for _, _, text in app.env.section_texts[page])
-    times = {
-        "minutes": max(1, round(words / WORDS_PER_MINUTE)),
-        "seconds": seconds(Path(app.srcdir), page),
-    }
+    times = max(1, round(words / WORDS_PER_MINUTE)), seconds(Path(app.srcdir), page)
     end = "</h1>\n"
-    shown = line(page, notebook, services, **times)
+    shown = line(times, page, notebook, services)
     context["body"] = context["body"].replace(end, end + shown, 1)
 
 

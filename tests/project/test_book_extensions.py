@@ -4,7 +4,11 @@ import csv
 import importlib
 import sys
 
+import numpy as np
 import pytest
+from docutils.core import publish_doctree
+from myst_parser.parsers.docutils_ import Parser
+from PIL import Image
 
 from mecllm.study import ledgers as claims
 from mecllm.study.machine import processor
@@ -159,9 +163,63 @@ def test_links_stand_at_their_words_and_change_nothing_else(extension):
 
 def test_the_line_of_a_chapter_names_what_is_configured(extension):
     line = extension("run_chapter").line
-    plain = line("02-x", "_sources/02-x.ipynb", [])
+    plain = line((9, "4"), "02-x", "_sources/02-x.ipynb", [])
+    assert "9 min to read, 4 s to run" in plain
     assert plain.count("<a ") == 1
     assert 'href="_sources/02-x.ipynb" download' in plain
     assert "make execute NB=02-x" in plain
-    served = line("02-x", "n.ipynb", [{"text": "Binder", "url": "https://b/?a=1&c=2"}])
+    served = line((1, "?"), "02-x", "n.ipynb", [{"text": "Binder", "url": "https://b/?a=1&c=2"}])
     assert '<a href="https://b/?a=1&amp;c=2">Binder</a>' in served
+
+
+def test_how_long_a_chapter_takes_is_what_was_measured(extension):
+    seconds = extension("run_chapter").seconds
+    assert int(seconds(BOOK, "01-overview")) > 0
+    assert seconds(BOOK, "no-such-chapter") == "?"
+
+
+def picture(panels, gap=20, legend=None):
+    """Panels of grey ink, 300 by 200, side by side; a legend of two entries below all of them."""
+    width = panels * 300 + (panels - 1) * gap
+    drawn = Image.new("RGB", (width, 260), "white")
+    for k in range(panels):
+        drawn.paste("grey", (k * (300 + gap), 0, k * (300 + gap) + 300, 200))
+    for at in (0.3, 0.6) if legend else ():
+        drawn.paste(legend, (int(at * width), 230, int(at * width) + 100, 250))
+    return drawn
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3])
+def test_a_picture_comes_apart_into_its_panels(extension, panels):
+    stacked = extension("stacked")
+    parts = stacked.parts(picture(panels))
+    assert len(parts) == panels
+    sheet = stacked.stacked(parts)
+    assert sheet.height == 260 * panels
+    assert np.asarray(sheet.convert("L")).min(axis=1)[:200].max() < 255
+
+
+def test_a_legend_of_all_panels_stays_whole_below_them(extension):
+    *panels, legend = extension("stacked").parts(picture(2, legend="blue"))
+    assert [part.height < 260 for part in panels] == [True, True]
+    assert np.all(np.asarray(legend) != (128, 128, 128))
+    assert np.any(np.all(np.asarray(legend) == (0, 0, 255), axis=2))
+
+
+def test_what_shares_its_labels_is_left_whole(extension):
+    # The first panel is wider by the labels that serve both.
+    shared = picture(2)
+    shared.paste("grey", (300, 0, 420, 200))
+    shared.paste("white", (420, 0, 440, 260))
+    assert len(extension("stacked").parts(shared)) == 1
+
+
+def test_words_of_a_section_are_its_own(extension):
+    sections = extension("sections")
+    source = "# One\n\nFirst *words*.\n\n## Two\n\nOther words, $x$.\n\n```\ncode\n```\n"
+    kept = {"doctitle_xform": False, "myst_enable_extensions": ["dollarmath"]}
+    tree = publish_doctree(source, parser=Parser(), settings_overrides=kept)
+    outer, inner = tree.findall(sections.title_of)
+    assert sections.title_of(outer) == "One"
+    assert sections.own_text(outer) == "First words."
+    assert sections.own_text(inner) == "Other words, x."
