@@ -155,7 +155,10 @@ class Spec:
         # Compared before it is converted: a whole number may be too long for a float.
         if not (self.low <= value <= self.high or (self.zero and value == 0)):
             return False
-        return not self.whole or value == int(value)
+        # A law keeps its ends as floats; what counts users or layers has to be an integer.
+        return (
+            not self.whole or (self.drawn and value == int(value)) or not isinstance(value, float)
+        )
 
     def accepted(self, values: Array) -> NDArray[np.bool_]:
         """Tell of each of many numbers whether it is within bounds.

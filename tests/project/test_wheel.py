@@ -1,6 +1,7 @@
 """What is published is complete: wheel and source archive install, and work elsewhere."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -109,6 +110,11 @@ def test_a_network_of_ones_own_goes_the_whole_way_in_an_empty_folder(installed, 
     assert json.loads(mecllm("verify", "n.npz", "d.json", "--json"))["accepted"]
     assert "priced" in mecllm("compare", "town.toml", "--save", "c.png")
     assert (tmp_path / "c.png").stat().st_size > 10_000
+    # Five users a server: Figures 4 and 5 are told to be out of reach, 2 and 3 are run.
+    town.write_text(town.read_text(encoding="utf-8") + "admission_MHz = 4\n", "utf-8")
+    said = mecllm("claims", "town.toml", "--seeds", "2", "--workers", "1")
+    assert re.search(r"C1, C2, C3: not tested with 100 users", said)
+    assert "town.toml, 2 networks: " in said
 
 
 def test_the_command_draws_a_figure_from_the_stored_results(installed):

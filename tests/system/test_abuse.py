@@ -29,6 +29,7 @@ ABUSE = {
     "admission_MHz ": {"bandwidth_MHz": 0.5},
     "strong_convexity": {"strong_convexity": 1e300},
     "users": {"users": 10**400},
+    "servers": {"servers": 1.0},
     "layers": {"layers": True},
     "samples": {"samples": 0.5},
     "tokens": {"tokens": Law("fixed", (float("nan"),))},
