@@ -4,7 +4,7 @@
 # **Aims.** Share a server's bandwidth and clock at least total cost; find a price by bisection;
 # check the result by its optimality conditions instead of by a solver's word.
 #
-# **Points** 25. **Time** about 3 hours. **Read first** chapter 8 of the book.
+# **Points** 25. **Time** about 3 hours. **Read first** chapter 20 of the book.
 #
 # At given power an upload over the bandwidth $b$ costs $V(b)=c/r(b)$ with
 # $r(b)=b\log_2(1+\rho/b)$, where $c=(\omega_t+\omega_e p)s$ and $\rho=gp/\sigma^2$ (in hertz). $V$
