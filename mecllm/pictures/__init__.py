@@ -10,8 +10,9 @@ __getattr__, __dir__, __all__ = attach(
             "draw_algorithm draw_dual draw_split draw_surrogate draw_system"
         ),
         "mecllm.pictures.paper": (
-            "APPROACHES components figure_2 figure_3 figure_4 figure_5 fronts"
+            "APPROACHES figure_2 figure_3 figure_4 figure_5 fronts relative_fronts"
         ),
+        "mecllm.pictures.parts": "components",
         "mecllm.pictures.atlas": "KAPPA_MAP LOAD_MAP draw_indices draw_map draw_shares",
         "mecllm.pictures.atlas_page": "interactive",
         "mecllm.pictures.explorer": "SLIDERS page",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patheffects import withStroke
 
 from mecllm.atlas.flips import threshold
 from mecllm.atlas.results import Results
@@ -15,14 +16,16 @@ from mecllm.pictures.style import PALETTE
 from mecllm.study.statistics import TIE_BAND
 from mecllm.system.arrays import Array
 
-# Never, sometimes, always: dark ends that stay apart in grey, a light middle.
-COLORS = ("#D55E00", "#F2EFE9", "#0072B2")
+# Never, sometimes, always: each darker than the one before, so that grey shows the order as well.
+COLORS = ("#F9DFA6", "#6FA3CB", "#0B2C5A")
 _SHARES = LinearSegmentedColormap.from_list("shares", COLORS)
-_INTERIOR = LinearSegmentedColormap.from_list("interior", COLORS[1:])
+_INTERIOR = LinearSegmentedColormap.from_list("interior", ("#F7F5F0", *COLORS[1:]))
+# Above this value a cell is so dark that its number is written in white.
+_DARK = 0.4
 # Cells a side of a map, and steps along a constant: a cell of 512 points then
 # holds eight where the map is uniform.
 _CELLS, STEPS = 8, 12
-# Indices below this are left out of the picture's text: they round to 0.0.
+# Values below this are left out of the picture's text: they round to 0.0.
 _LEAST_WRITTEN = 0.05
 # Maps: name → (x, y) with the labels of their axes.
 KAPPA_MAP, LOAD_MAP = "κ₂/κ₁ × device FLOP per cycle", "users per server × bandwidth"
@@ -151,6 +154,11 @@ def draw_map(
     colors = _INTERIOR if quantity == "interior" else _SHARES
     mesh = axis.pcolormesh(x, y, z, cmap=colors, vmin=0, vmax=1, rasterized=True)
     axis.grid(False)
+    # Middles of the cells: of their logarithms where the axis is logarithmic.
+    logs = name == KAPPA_MAP
+    across, up = (np.sqrt(e[1:] * e[:-1]) if logs else (e[1:] + e[:-1]) / 2 for e in (x, y))
+    for (row, column), value in np.ndenumerate(z):
+        _write(axis, across[column], up[row], value)
     axis.set_xlabel(MAPS[name][0])
     axis.set_ylabel(MAPS[name][1])
     if name == KAPPA_MAP:
@@ -161,7 +169,8 @@ def draw_map(
         axis.set_xticks([], minor=True)
         line = np.geomspace(x[0], x[-1], 100)
         closed = threshold(results.sweep.scenarios[track], line)
-        axis.plot(line, closed, color=PALETTE["black"], linestyle="--")
+        halo = [withStroke(linewidth=3.5, foreground="white")]
+        axis.plot(line, closed, color=PALETTE["black"], linestyle="--", path_effects=halo)
     axis.set_xlim(x[0], x[-1])
     axis.set_ylim(y[0], y[-1])
     return mesh
@@ -216,9 +225,14 @@ def draw_indices(axis: Axes, table: pd.DataFrame, labels: dict[str, str]) -> Any
     axis.grid(False)
     axis.tick_params(length=0)
     for (row, column), value in np.ndenumerate(table.to_numpy()):
-        if value < _LEAST_WRITTEN:
-            continue
-        ink = "white" if value > 0.6 else "black"
-        text = f"{value:.1f}"[1:] if value < 0.95 else "1"
-        axis.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink)
+        _write(axis, column, row, value)
     return mesh
+
+
+def _write(axis: Axes, x: float, y: float, value: float) -> None:
+    """Write a cell's value in tenths, `.3`; nothing where it rounds to 0, `–` where it is NaN."""
+    if value < _LEAST_WRITTEN:
+        return
+    ink = "white" if value > _DARK else "black"
+    text = "–" if np.isnan(value) else f"{value:.1f}"[1:] if value < 0.95 else "1"
+    axis.text(x, y, text, ha="center", va="center", fontsize=6.5, color=ink)

@@ -131,8 +131,7 @@ _PAGE = """
     const [chosen, q, view] = ["track", "quantity", "view"].map((name) => get(name).value);
     const track = data.tracks[chosen];
     const [low, middle, high] = data.colors, bar = {tickformat: ".0%", thickness: 14};
-    const scale = q === "interior"
-      ? [[0, middle], [1, high]] : [[0, low], [0.5, middle], [1, high]];
+    const scale = [[0, low], [0.5, middle], [1, high]];
     const heat = {type: "heatmap", zmin: 0, zmax: 1, colorscale: scale, colorbar: bar};
     const layout = {margin: {l: 70, r: 10, t: 10, b: 55}, paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)", font: {size: 12}, showlegend: false};
@@ -149,8 +148,9 @@ _PAGE = """
       traces = [{...heat, x: map.x, y: map.y, z: map.z[q],
         hovertemplate: "%{z:.0%}<extra></extra>"}];
       if (log) {
-        traces.push({type: "scatter", mode: "lines", ...track.threshold, hoverinfo: "skip",
-          line: {color: "black", dash: "dash"}});
+        const line = {type: "scatter", mode: "lines", ...track.threshold, hoverinfo: "skip"};
+        traces.push({...line, line: {color: "white", width: 5}},
+          {...line, line: {color: "black", dash: "dash"}});
       }
       const axis = (title, ends, scaled) => ({title: {text: title}, type: scaled ? "log" : "linear",
         range: [ends[0], ends.at(-1)].map((v) => scaled ? Math.log10(v) : v)});

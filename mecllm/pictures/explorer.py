@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 
 from mecllm.pictures.javascript import SYMBOLS, functions, user_expressions
-from mecllm.pictures.paper import COMPONENTS
+from mecllm.pictures.parts import COMPONENTS
 from mecllm.pictures.style import PALETTE, SERIES
 from mecllm.pictures.typical import HERE, Setting, typical_network
 from mecllm.system.constraints import LEAST_CLOCK

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from mecllm.pictures.style import PALETTE, SERIES, panels
+from mecllm.pictures.style import ENGINEERING, PALETTE, SERIES, WIDE, panels
 from mecllm.study.figures import ASSOCIATION_METHODS, WEIGHTING_METHODS
-from mecllm.study.statistics import curve, select, summary
-
-# 12345 J as "12.3k", which keeps the tick labels short over six decades.
-_ENGINEERING = EngFormatter(sep="")
+from mecllm.study.statistics import TIE_BAND, compare, curve, select, summary
 
 # Series of each figure, in the paper's order and by the paper's names.
 APPROACHES = {
     "proposed": "proposed\ncollaborative",
     "edge_only": "edge server\ntraining",
     "local_only": "local\ntraining",
-}
-# Components of the energy [J] and of the delay [s]: metric, label, colour, hatch.
-COMPONENTS = {
-    "energy": (
-        ("local_energy", "device", PALETTE["orange"], ""),
-        ("transmission_energy", "upload", PALETTE["sky"], "///"),
-        ("edge_energy", "server", PALETTE["blue"], ""),
-    ),
-    "delay": (
-        ("local_delay", "device", PALETTE["orange"], ""),
-        ("upload", "upload", PALETTE["sky"], "///"),
-        ("edge_delay", "server", PALETTE["blue"], ""),
-    ),
 }
 _AXIS_LABELS = {
     "energy": "total energy [J]",
@@ -61,7 +47,7 @@ def figure_2(frame: pd.DataFrame) -> Figure:
                 hatch=("", "//", "..")[place],
             )
             axis.annotate(
-                _ENGINEERING(float(f"{row['mean']:.3g}")),
+                ENGINEERING(float(f"{row['mean']:.3g}")),
                 (place, row["mean"] + row["half"]),
                 xytext=(0, 3),
                 textcoords="offset points",
@@ -69,79 +55,19 @@ def figure_2(frame: pd.DataFrame) -> Figure:
                 fontsize=8,
             )
         _log_if_wide(axis, np.array(means))
-        axis.yaxis.set_major_formatter(_ENGINEERING)
+        axis.yaxis.set_major_formatter(ENGINEERING)
         axis.set_xticks(range(len(APPROACHES)), list(APPROACHES.values()))
         axis.set_ylabel(_AXIS_LABELS[metric])
         axis.grid(axis="x", visible=False)
     return figure
 
 
-# Bars on one linear axis are unreadable when one is this many times another.
-_WIDE = 8.0
-
-
 def _log_if_wide(axis: Axes, means: np.ndarray) -> None:
-    if means.max() > _WIDE * means.min():
+    if means.max() > WIDE * means.min():
         axis.set_yscale("log")
         axis.set_ylim(means.min() / 3, means.max() * 4)
     else:
         axis.set_ylim(0, means.max() * 1.2)
-
-
-def components(frame: pd.DataFrame, methods: dict[str, str], x: float | None = None) -> Figure:
-    """Where the energy and the delay of each method come from: means over seeds.
-
-    Stacked bars; where the sums are more than a factor of 8 apart a stack would hide the small
-    ones, and the components stand side by side on a logarithmic axis.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Tidy table of an experiment.
-    methods : mapping
-        Method → label under its bar.
-    x : float, optional
-        Take this x only; default: the table's only one.
-
-    Returns
-    -------
-    Figure
-    """
-    table = frame if x is None else frame[frame["x"] == x]
-    figure, axes = panels(2, height=2.7)
-    place = np.arange(len(methods))
-    for axis, (metric, parts) in zip(axes, COMPONENTS.items(), strict=True):
-        values = np.array(
-            [[curve(table, name, m)["mean"].iloc[0] for m in methods] for name, *_ in parts]
-        )
-        total = values.sum(axis=0)
-        wide = total.max() > _WIDE * total.min()
-        bottom = np.zeros(len(methods))
-        for part, (_, label, color, hatch) in enumerate(parts):
-            axis.bar(
-                place + (0.25 * (part - 1) if wide else 0),
-                values[part],
-                bottom=0 if wide else bottom,
-                width=0.25 if wide else 0.6,
-                label=label,
-                color=color,
-                hatch=hatch,
-                edgecolor="black",
-                linewidth=0.6,
-            )
-            bottom += values[part]
-        if wide:
-            axis.set_yscale("log")
-            smallest, largest = values[values > 0].min(), values.max()
-            axis.set_ylim(smallest / 3, largest * (largest / smallest) ** 0.25)
-        else:
-            axis.set_ylim(0, total.max() * 1.25)
-        axis.yaxis.set_major_formatter(_ENGINEERING)
-        axis.set_xticks(place, list(methods.values()))
-        axis.set_ylabel("total energy [J]" if metric == "energy" else "average time [s]")
-        axis.legend(ncols=3, loc="upper left", handlelength=1.2, columnspacing=1.0)
-        axis.grid(axis="x", visible=False)
-    return figure
 
 
 def _scale(axis: Axes, which: str, metric: str, wide: bool) -> None:
@@ -155,7 +81,7 @@ def _scale(axis: Axes, which: str, metric: str, wide: bool) -> None:
         # "1m" would read as a metre.
         side.set_major_formatter(FuncFormatter(lambda value, _: f"{1e3 * value:g}"))
     else:
-        side.set_major_formatter(_ENGINEERING)
+        side.set_major_formatter(ENGINEERING)
     getattr(axis, f"set_{which}label")(_AXIS_LABELS[metric])
 
 
@@ -171,7 +97,7 @@ def _curves(
         axis.errorbar(table["x"], table["mean"], yerr=table["half"], **style)
         lowest = min(lowest, table["mean"].min())
         highest = max(highest, table["mean"].max())
-    _scale(axis, "y", metric, highest > _WIDE / 2 * lowest)
+    _scale(axis, "y", metric, highest > WIDE / 2 * lowest)
 
 
 _WEIGHTING = (
@@ -181,23 +107,60 @@ _WEIGHTING = (
 )
 
 
+# Arrangement of the baselines → the method that stands for it, and its marker and colour.
+_ARRANGEMENTS = {
+    "as described": ("alternating", "D", PALETTE["green"]),
+    "on equal terms": ("alternating_chi", "o", PALETTE["black"]),
+}
+
+
 def figure_3(frame: pd.DataFrame) -> Figure:
-    """Figure 3: energy, average delay and mean stability bound over the weight of each."""
-    figure, axes = panels(3, height=2.9)
-    for axis, (panel, metric, label) in zip(axes, _WEIGHTING, strict=True):
-        _curves(axis, frame, metric, WEIGHTING_METHODS, panel)
-        axis.set_xlabel(label)
-        axis.set_xticks((1, 4, 7, 10))
-    handles, labels = axes[0].get_legend_handles_labels()
+    """Figure 3: energy, average delay and mean stability bound over the weight of each.
+
+    Below, the paired ratio of the proposed method to alternating optimisation, with intervals that
+    hold at all weights together.
+    """
+    figure, axes = panels(3, height=4.9, rows=2, height_ratios=(1.3, 1))
+    for above, below, (panel, metric, label) in zip(axes[:3], axes[3:], _WEIGHTING, strict=True):
+        _curves(above, frame, metric, WEIGHTING_METHODS, panel)
+        _ratios(below, frame, metric, panel)
+        for axis in (above, below):
+            axis.set_xlabel(label)
+            axis.set_xticks((1, 4, 7, 10))
+        below.sharey(axes[3])
+        below.set_ylabel("proposed / alternating")
+    legends = [axes[k].get_legend_handles_labels() for k in (0, 3)]
+    handles, labels = (one + other for one, other in zip(*legends, strict=True))
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
+
+
+def _ratios(axis: Axes, frame: pd.DataFrame, metric: str, panel: str) -> None:
+    """Paired ratios of proposed to alternating in both arrangements, and the band of a tie."""
+    axis.axhspan(1 - TIE_BAND, 1 + TIE_BAND, color="#D9D9D9", lw=0, label="tie")
+    for shift, (name, look) in zip((-0.12, 0.12), _ARRANGEMENTS.items(), strict=True):
+        other, marker, color = look
+        found = compare(frame, metric, "proposed", other, panel)
+        ratio = np.array([[e.ratio, e.low, e.high] for e in found.values()]).T
+        axis.errorbar(
+            np.array(list(found)) + shift,
+            ratio[0],
+            yerr=np.abs(ratio[1:] - ratio[0]),
+            fmt=marker,
+            color=color,
+            markerfacecolor="white" if shift > 0 else color,
+            label=f"ratio {name}",
+        )
+
+
+# What a front shows: the metric whose weight moves, and the next one.
+_PAIRS = (("energy", "delay"), ("delay", "stability"), ("stability", "energy"))
 
 
 def fronts(frame: pd.DataFrame) -> Figure:
     """Figure 3's runs as a trade-off: each point is one weight, the largest marker weight 10."""
     figure, axes = panels(3, height=2.9)
-    pairs = (("energy", "delay"), ("delay", "stability"), ("stability", "energy"))
-    for axis, (panel, _, label), (x, y) in zip(axes, _WEIGHTING, pairs, strict=True):
+    for axis, (panel, _, label), (x, y) in zip(axes, _WEIGHTING, _PAIRS, strict=True):
         for method in WEIGHTING_METHODS:
             across, up = (curve(frame, metric, method, panel) for metric in (x, y))
             style = SERIES[method]
@@ -213,35 +176,81 @@ def fronts(frame: pd.DataFrame) -> Figure:
             )
         for which, metric in (("x", x), ("y", y)):
             low, high = getattr(axis, f"get_{which}lim")()
-            _scale(axis, which, metric, 0 < low < 2 * high / _WIDE)
+            _scale(axis, which, metric, 0 < low < 2 * high / WIDE)
         axis.set_title(label, loc="right", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
 
 
+def relative_fronts(literal: pd.DataFrame, repaired: pd.DataFrame) -> Figure:
+    """Fronts in per cent of what each method has at weight 1: how far a weight moves anything.
+
+    Parameters
+    ----------
+    literal : DataFrame
+        Table of Figure 3 on the literal track, drawn for all methods.
+    repaired : DataFrame
+        The same on the repaired track, of which the proposed method is drawn in black.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = panels(3, height=3.1)
+    lines: list[tuple[pd.DataFrame, str, str, str, Any, str]]
+    lines = [(repaired, "proposed", PALETTE["black"], "o", "-", "proposed, repaired track")]
+    lines += [(literal, m, *SERIES[m][1:], SERIES[m].label) for m in reversed(WEIGHTING_METHODS)]
+    for axis, (panel, _, label), pair in zip(axes, _WEIGHTING, _PAIRS, strict=True):
+        for order, (table, method, color, marker, style, name) in enumerate(lines):
+            x, y = (curve(table, metric, method, panel)["mean"] for metric in pair)
+            x, y = 100 * x / x[0], 100 * y / y[0]
+            axis.plot(x, y, color=color, linestyle=style)
+            # Ends that coincide stay visible: each later one is drawn smaller.
+            size = 11 - 1.8 * order
+            axis.plot(x.iloc[-1], y.iloc[-1], marker, color=color, ms=size, label=name, ls="none")
+        axis.plot(100, 100, "+", color=PALETTE["black"], ms=14, label="weight 1")
+        axis.set(xlabel=f"{pair[0]} [%]", ylabel=f"{pair[1]} [%]", xlim=(0, 115), ylim=(80, 225))
+        axis.set_title(label, loc="right", fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+# Excess over the last objective that counts as flat [%].
+_FLAT = 0.01
+
+
 def figure_4(frame: pd.DataFrame) -> Figure:
-    """Figure 4: objective over the iterations of the association algorithm, one line per M."""
+    """Figure 4: by how much the objective of each round exceeds the run's last one, a line per M.
+
+    A line ends where the mean excess falls below a hundredth of a per cent.
+    """
     figure, (axis,) = panels(1, height=2.9)
     styles = zip(("blue", "red", "green", "purple"), "os^D", strict=True)
     methods = sorted(frame["method"].unique(), key=_servers)
-    rounds = frame[frame["metric"] == "objective"]["x"].unique()
     for method, (color, marker) in zip(methods, styles, strict=True):
         # A run that has ended keeps its last objective.
-        table = select(frame, "objective", method).reindex(columns=sorted(rounds)).ffill(axis=1)
-        table = summary(table)
+        runs = select(frame, "objective", method).sort_index(axis=1).ffill(axis=1)
+        excess = 100 * (runs.div(runs.iloc[:, -1], axis=0) - 1)
+        table = summary(excess)
+        table = table[table["mean"] >= _FLAT]
         axis.errorbar(
             table["x"],
             table["mean"],
-            yerr=table["half"],
+            # On a logarithmic axis a bar cannot reach zero.
+            yerr=[np.minimum(table["half"], 0.9 * table["mean"]), table["half"]],
             color=PALETTE[color],
             marker=marker,
             label=f"M = {_servers(method)}",
         )
-    means = frame[frame["metric"] == "objective"].groupby(["method", "x"])["value"].mean()
-    _scale(axis, "y", "objective", means.max() > _WIDE / 2 * means.min())
-    axis.set_xticks(range(0, int(frame["x"].max()) + 1, 2))
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.set_ylim(bottom=_FLAT / 1.4)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("iteration")
+    axis.set_ylabel("$H$ above its last value [%]")
     axis.legend(ncols=2)
     return figure
 

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from matplotlib.ticker import EngFormatter
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito, Color Universal Design, 2008).
 # Yellow is left out: on white it has too little contrast for a line.
@@ -23,6 +24,11 @@ PALETTE = {
     "purple": "#CC79A7",
     "grey": "#777777",
 }
+
+# 12345 J as "12.3k", which keeps the tick labels short over six decades.
+ENGINEERING = EngFormatter(sep="")
+# Values on one linear axis are unreadable when one is this many times another.
+WIDE = 8.0
 
 # Width of the text of a page [inch]; a figure drawn so wide needs no scaling.
 _PAGE_WIDTH = 6.5
@@ -99,15 +105,19 @@ def use_style() -> None:
     plt.rcParams.update(_STYLE)
 
 
-def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figure, list[Axes]]:
-    """Return a figure as wide as the page with a row of panels, lettered when there are several.
+def panels(
+    columns: int = 1, height: float = 2.6, rows: int = 1, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure as wide as the page with rows of panels, lettered when there are several.
 
     Parameters
     ----------
     columns : int
-        Number of panels.
+        Number of panels in a row.
     height : float
         Height of the figure [inch].
+    rows : int
+        Number of rows.
     options
         Passed to `matplotlib.pyplot.subplots`.
 
@@ -115,13 +125,15 @@ def panels(columns: int = 1, height: float = 2.6, **options: Any) -> tuple[Figur
     -------
     figure : Figure
     axes : list of Axes
+        Row by row.
     """
-    figure, axes = plt.subplots(1, columns, figsize=(_PAGE_WIDTH, height), squeeze=False, **options)
-    row: list[Axes] = list(axes[0])
-    if columns > 1:
-        for letter, axis in zip("abcdefgh", row, strict=False):
+    size = (_PAGE_WIDTH, height)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    axes: list[Axes] = list(grid.flat)
+    if len(axes) > 1:
+        for letter, axis in zip("abcdefgh", axes, strict=False):
             axis.set_title(f"({letter})", loc="left", fontweight="bold")
-    return figure, row
+    return figure, axes
 
 
 def label_line(axis: Axes, x: float, y: float, text: str, **options: Any) -> None:

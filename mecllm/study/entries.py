@@ -25,7 +25,7 @@ class Equation:
     verdict : str
         What became of it, under that reading.
     evidence : str
-        `chapter#label` or `tests/file.py::test`.
+        `chapter#label`.
     """
 
     number: str
@@ -49,7 +49,7 @@ class Erratum:
     effect : str
         On the figures and claims.
     evidence : str
-        `chapter#label` or `tests/file.py::test`.
+        `chapter#label`.
     """
 
     id: str

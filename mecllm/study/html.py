@@ -51,8 +51,14 @@ def _found(track: str, claim: str, verdict: Verdict) -> str:
     return "<br>".join([parts[0], *map(escape, parts[1:])])
 
 
+# Sign of each verdict in a matrix; its colour is that of the cell's class.
+_SIGNS = dict(zip(VERDICTS, ("✓", "(✓)", "=", "✗", "?"), strict=True))
+
+
 def settings_table(ids: Iterable[str]) -> str:
-    """HTML table of some claims under every setting: the verdicts on both tracks.
+    """HTML matrix of some claims under every setting: the verdicts on both tracks, as signs.
+
+    A verdict that differs from the one of the first setting, as declared, is bold.
 
     Parameters
     ----------
@@ -62,14 +68,31 @@ def settings_table(ids: Iterable[str]) -> str:
     Returns
     -------
     str
+        With the legend in the table's head.
     """
     names, rows = tuple(ids), []
     table = stored_settings().set_index(["track", "setting", "claim"])["verdict"]
     for track in TRACKS:
+        declared, *_ = settings.names(track)
         for setting in settings.names(track):
-            found = (table[track, setting, name] for name in names)
-            rows.append(_row([track, escape(setting), *found]))
-    return _table("words", ["track", "setting", *names], rows)
+            signs = (_sign(table[track, setting, n], table[track, declared, n]) for n in names)
+            cells = f"<td>{track}</td><td>{escape(setting)}</td>" + "".join(signs)
+            rows.append(f"<tr>{cells}</tr>")
+    legend = [f'<span class="{_class(v)}">{sign}</span> {v}' for v, sign in _SIGNS.items()]
+    legend.append("<strong>bold</strong>: another verdict than as declared")
+    return _table("matrix", ["track", "setting", *names], rows, "; ".join(legend))
+
+
+def _sign(verdict: str, declared: str) -> str:
+    """HTML of a cell of the matrix; the sign has the verdict as its name for those who listen."""
+    sign = f'<span role="img" aria-label="{verdict}" title="{verdict}">{_SIGNS[verdict]}</span>'
+    if verdict != declared:
+        sign = f"<strong>{sign}</strong>"
+    return f'<td class="{_class(verdict)}">{sign}</td>'
+
+
+def _class(verdict: str) -> str:
+    return verdict.replace(" ", "-")
 
 
 # Ratio of two methods with its interval, as the statistics write it.
@@ -176,9 +199,9 @@ def sentence_table() -> str:
 
 
 def _link(evidence: str) -> str:
-    """HTML of an evidence: a link for `chapter#label`, plain code for a test."""
-    page, mark, label = map(escape, evidence.partition("#"))
-    return f'<a href="{page}.html#{label}">{page}</a>' if mark else f"<code>{page}</code>"
+    """HTML link to an evidence `chapter#label`."""
+    page, _, label = map(escape, evidence.partition("#"))
+    return f'<a href="{page}.html#{label}">{page}</a>'
 
 
 def _row(cells: Iterable[str], attributes: str = "") -> str:
@@ -186,7 +209,8 @@ def _row(cells: Iterable[str], attributes: str = "") -> str:
     return start + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _table(kind: str, head: list[str], rows: list[str]) -> str:
+def _table(kind: str, head: list[str], rows: list[str], legend: str = "") -> str:
     top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    lines = [f'<table class="{kind}">', f"<thead><tr>{top}</tr></thead>", "<tbody>", *rows]
+    above = f'<tr><td colspan="{len(head)}">{legend}</td></tr>' if legend else ""
+    lines = [f'<table class="{kind}">', f"<thead>{above}<tr>{top}</tr></thead>", "<tbody>", *rows]
     return "\n".join([*lines, "</tbody></table>"])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mecllm.pictures import SERIES, use_style
-from mecllm.pictures.paper import APPROACHES, DRAW, components, fronts
+from mecllm.pictures.paper import APPROACHES, DRAW, fronts, relative_fronts
+from mecllm.pictures.parts import components
 from mecllm.study.records import stored
-from mecllm.study.statistics import curve
+from mecllm.study.statistics import compare, curve, select
 from mecllm.system.scenario import TRACKS
 
 
@@ -18,7 +19,7 @@ def heights(line):
     return np.asarray(line.get_ydata(), dtype=float)
 
 
-PANELS = {"2": 2, "3": 3, "4": 1, "5": 2}
+PANELS = {"2": 2, "3": 6, "4": 1, "5": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +74,34 @@ def test_stacked_components_add_up_to_the_energy() -> None:
     tops = [bar.get_y() + bar.get_height() for bar in bars[-len(APPROACHES) :]]
     expected = [curve(frame, "energy", m)["mean"].iloc[0] for m in APPROACHES]
     np.testing.assert_allclose(tops, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_ratios_below_figure_3_are_those_of_the_paired_comparison(track) -> None:
+    frame = stored(3, track)
+    axis = DRAW["3"](frame).axes[3]
+    for bars, other in zip(axis.containers, ("alternating", "alternating_chi"), strict=True):
+        found = compare(frame, "energy", "proposed", other, "a")
+        np.testing.assert_allclose(heights(bars.lines[0]), [e.ratio for e in found.values()])
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_figure_4_is_the_excess_over_the_last_objective_and_ends_where_it_is_flat(track) -> None:
+    frame = stored(4, track)
+    line = heights(DRAW["4"](frame).axes[0].containers[0].lines[0])
+    runs = select(frame, "objective", "M=5").sort_index(axis=1).ffill(axis=1)
+    first = (runs[0] / runs.iloc[:, -1] - 1).mean()
+    np.testing.assert_allclose(line[0], 100 * first)
+    assert np.all(np.diff(line) < 0)
+    assert line.min() >= 0.01
+    assert len(line) < runs.shape[1]
+
+
+def test_relative_fronts_begin_at_a_hundred_per_cent() -> None:
+    axes = relative_fronts(stored(3, "literal"), stored(3, "repaired")).axes
+    assert len(axes) == 3
+    for axis in axes:
+        lines = [line for line in axis.lines if len(line.get_xdata()) > 1]
+        assert len(lines) == 5
+        for line in lines:
+            assert (line.get_xdata()[0], line.get_ydata()[0]) == pytest.approx((100, 100))

@@ -16,7 +16,7 @@ from mecllm.study import ledgers as claims, settings as regimes
 from mecllm.study.checks import CHECKED, check
 from mecllm.study.claims import COMPARISONS, Order, margin
 from mecllm.study.dependence import _stored_shares, contradictions, moved, shares
-from mecllm.study.html import ledger_table, verdict_table
+from mecllm.study.html import ledger_table, settings_table, verdict_table
 from mecllm.study.ledgers import VERDICTS, differences, ledger, results, verdict_counts
 from mecllm.study.rules import HOLDS, ONLY_IF, RULES
 from mecllm.system.scenario import TRACKS
@@ -228,3 +228,16 @@ def test_margin_calls_equal_methods_a_tie_and_knows_the_most() -> None:
 
     found = [margin(COMPARISONS["D4"], energy(value)).item() for value in (0.9, 1.04, 1.2)]
     assert found == pytest.approx([-0.1, 0.04, -0.1])
+
+
+def test_a_matrix_shows_verdicts_as_signs_with_their_names_and_what_a_setting_moves() -> None:
+    text = settings_table(["B9", "A2"])
+    head, body = text.split("<tbody>")
+    assert all(f"</span> {verdict}" in head for verdict in VERDICTS)
+    first = body.split("</tr>")[0]
+    assert first.count("<td>literal</td><td>as declared</td>") == 1
+    assert '<td class="ties"><span role="img" aria-label="ties" title="ties">=</span></td>' in first
+    assert "<strong>" not in first
+    moved = next(row for row in body.split("</tr>") if "repaired</td><td>no normalisation" in row)
+    assert moved.count("<strong>") == 2
+    assert moved.count("✗") == 2
