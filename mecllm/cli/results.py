@@ -70,8 +70,8 @@ def claims_command(
 
     By default from the stored tables, of which the first seed is run again and compared. With a
     SCENARIO the claims are tested on networks drawn from it, of the sizes that its servers admit:
-    40 in all, a tenth to half a minute each with some ten servers and sixty users. May be stopped
-    at any moment and started again.
+    so many for each of four figures, which with ten of up to sixty users and twelve servers takes
+    one to five minutes of a core in all. May be stopped at any moment and started again.
     """
     if scenario is not None:
         print_claims(scenario, seeds, workers)
