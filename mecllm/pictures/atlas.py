@@ -158,7 +158,7 @@ def draw_map(
     logs = name == KAPPA_MAP
     across, up = (np.sqrt(e[1:] * e[:-1]) if logs else (e[1:] + e[:-1]) / 2 for e in (x, y))
     for (row, column), value in np.ndenumerate(z):
-        _write(axis, across[column], up[row], value)
+        _write(axis, float(across[column]), float(up[row]), value)
     axis.set_xlabel(MAPS[name][0])
     axis.set_ylabel(MAPS[name][1])
     if name == KAPPA_MAP:
