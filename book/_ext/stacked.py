@@ -24,10 +24,13 @@ WHOLE = 'class="whole'
 # Shares of the width of a picture. Panels that stand alone are equally wide, so that a gutter
 # begins near an equal share; where panels share the labels of the first, it does not. LEAST tells
 # a gutter from the gap between letters, ENTRY the gap between entries of a legend from others.
-OFF, LEAST, ENTRY = 0.025, 0.007, 0.02
+OFF, LEAST, ENTRY = 0.025, 0.007, 0.03
+# Share of the height between which two rows of panels meet, around one half; most of it that a line
+# of a legend takes.
+ROW_OFF, LINE = 0.06, 0.08
 # Largest less smallest of red, green and blue above which a pixel is a colour, not a grey.
 COLOURED = 60
-# As wide as this times its height, or less, is one panel, or more than one row of them.
+# As wide as this times its height, or less, is one panel, or two rows of them.
 FLAT = 1.8
 
 
@@ -38,7 +41,7 @@ def runs(blank: np.ndarray) -> list[tuple[int, int]]:
 
 
 def gutters(white: np.ndarray) -> list[int]:
-    """Find the columns at which two or three panels side by side come apart; none for others."""
+    """Find the columns at which two or three panels side by side come apart, if there are any."""
     width = white.shape[1]
     wide = [a for a, b in runs(white.all(axis=0)) if b - a >= LEAST * width]
     for panels in (3, 2):
@@ -48,13 +51,15 @@ def gutters(white: np.ndarray) -> list[int]:
     return []
 
 
-def legend(picture: Image.Image, pixels: np.ndarray) -> int:
-    """Row at which a legend for all panels begins: the lowest row of letters, if coloured."""
-    white = (pixels == 255).all(axis=(1, 2))
-    gaps = [a for a, b in runs(white) if picture.height / 2 < a and b < picture.height]
-    foot = gaps[-1] if gaps else picture.height
-    coloured = np.ptp(pixels[foot:].astype(int), axis=2).max(initial=0) > COLOURED
-    return foot if coloured else picture.height
+def legend(pixels: np.ndarray) -> int:
+    """Row at which a legend for all panels begins: the lowest rows of letters that are coloured."""
+    height = foot = below = len(pixels)
+    for gap, end in reversed(runs((pixels == 255).all(axis=(1, 2)))):
+        row = pixels[end:below].astype(int)
+        if len(row) > LINE * height or (len(row) and np.ptp(row, axis=2).max() <= COLOURED):
+            break
+        foot, below = (gap if len(row) else foot), gap
+    return foot
 
 
 def entries(strip: Image.Image, room: int) -> list[Image.Image]:
@@ -72,17 +77,28 @@ def entries(strip: Image.Image, room: int) -> list[Image.Image]:
     return lines
 
 
+def row_of(white: np.ndarray, top: int, foot: int) -> list[tuple[int, int, int, int]]:
+    """Boxes of the panels side by side between two rows of a picture; none where there is one."""
+    cuts = gutters(white[top:foot])
+    width = white.shape[1]
+    return [(a, top, b, foot) for a, b in pairwise([0, *cuts, width])] if cuts else []
+
+
 def parts(picture: Image.Image) -> list[Image.Image]:
     """Cut a picture into its panels, and a legend below them; one part where it has one panel."""
     pixels = np.asarray(picture.convert("RGB"))
     height, width = pixels.shape[:2]
-    if width < FLAT * height:
+    foot, white = legend(pixels), (pixels == 255).all(axis=2)
+    if width >= FLAT * height:
+        boxes = row_of(white, 0, foot)
+    else:  # two rows of panels, or one panel
+        gaps = [(a + b) // 2 for a, b in runs(white[:foot].all(axis=1))]
+        middle = [gap for gap in gaps if abs(gap / foot - 0.5) < ROW_OFF]
+        rows = [row_of(white, *ends) for ends in pairwise([0, *middle[-1:], foot])]
+        boxes = [box for row in rows for box in row] if len(rows) > 1 and all(rows) else []
+    if not boxes:
         return [picture]
-    foot = legend(picture, pixels)
-    cuts = gutters((pixels[:foot] == 255).all(axis=2))
-    if not cuts:
-        return [picture]
-    found = [picture.crop((a, 0, b, foot)) for a, b in pairwise([0, *cuts, width])]
+    found = [picture.crop(box) for box in boxes]
     room = max(part.width for part in found)
     return found + entries(picture.crop((0, foot, width, height)), room)
 

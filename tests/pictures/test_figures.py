@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from mecllm.pictures.parts import components
 from mecllm.study.records import stored
 from mecllm.study.statistics import compare, curve, select
 from mecllm.system.scenario import TRACKS
+from tests.book import BOOK
 
 
 def heights(line):
@@ -105,3 +109,15 @@ def test_relative_fronts_begin_at_a_hundred_per_cent() -> None:
         assert len(lines) == 5
         for line in lines:
             assert (line.get_xdata()[0], line.get_ydata()[0]) == pytest.approx((100, 100))
+
+
+def test_the_title_page_shows_the_figure_of_its_chapter() -> None:
+    chapter = nbformat.read(BOOK / "10-figure-3.ipynb", as_version=4)
+    (cell,) = (
+        cell
+        for cell in chapter.cells
+        if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == "fig-3-repaired"
+    )
+    (stored,) = (o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
+    shown = (BOOK / "_static" / "figure-3-repaired.png").read_bytes()
+    assert base64.b64decode(stored) == shown

@@ -206,6 +206,18 @@ def test_a_legend_of_all_panels_stays_whole_below_them(extension):
     assert np.any(np.all(np.asarray(legend) == (0, 0, 255), axis=2))
 
 
+def test_two_rows_of_panels_are_cut_as_well(extension):
+    row = picture(3).crop((0, 0, 940, 220))
+    grid = Image.new("RGB", (940, 600), "white")
+    grid.paste(row, (0, 0))
+    grid.paste(row, (0, 270))
+    for line, colour in ((500, "red"), (540, "blue")):  # a legend of two lines
+        grid.paste(colour, (300, line, 400, line + 20))
+    *panels, legend = extension("stacked").parts(grid)
+    assert len(panels) == 6
+    assert {colour for _, colour in legend.getcolors()} >= {(255, 0, 0), (0, 0, 255)}
+
+
 def test_what_shares_its_labels_is_left_whole(extension):
     # The first panel is wider by the labels that serve both.
     shared = picture(2)
