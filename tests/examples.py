@@ -8,7 +8,9 @@ from itertools import product
 import numpy as np
 from hypothesis import strategies as st
 
+from mecllm.study.bench import sized
 from mecllm.system.formulation import Formulation, Weights
+from mecllm.system.geometry import DistanceGain
 from mecllm.system.model import Decision, server_load
 from mecllm.system.network import Network
 
@@ -160,3 +162,12 @@ def small(seed, users, servers, formulation, layers=6):
     )
     association = np.concatenate([np.arange(servers), rng.integers(servers, size=users - servers)])
     return network, association
+
+
+def by_distance(track: str, users: int, servers: int) -> Network:
+    """A drawn network whose gains are computed when asked for, as those of large ones are."""
+    scenario = sized(track, users, servers)
+    network = scenario.draw(0)
+    loss = (scenario.path_loss_intercept_dB, scenario.path_loss_slope_dB, scenario.distance_min_m)
+    gain = DistanceGain(network.user_position, network.server_position, *loss)
+    return replace(network, gain=gain, normalized_by="")

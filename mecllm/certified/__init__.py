@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.certified.prices": "dual_prices",
         "mecllm.certified.headcount": "refined_bound",
         "mecllm.certified.pricing": "priced",
+        "mecllm.certified.blocks": "priced_in_blocks",
         "mecllm.certified.certificate": "verify",
     },
 )
