@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mecllm.allocation import Allocation, allocate
+from mecllm.certified.blocks import priced_in_blocks
 from mecllm.certified.pricing import priced
 from mecllm.errors import SolverError
 from mecllm.methods import solve
@@ -65,7 +67,6 @@ def _warm_up(track: str) -> None:
     network = sized(track, 4, 2).draw(0)
     association = greedy(network)
     allocate(network, association)
-    priced(network)
     for _, iterate in _ITERATIONS.values():
         iterate(network, association)
 
@@ -136,7 +137,7 @@ def association_rows(track: str, users: int, servers: int, seed: int) -> Rows:
         A row for each method; one that fails has no finite time.
     """
     network = sized(track, users, servers).draw(seed)
-    best, best_time = _timed(lambda: priced(network, seed))
+    best, best_time = _timed(lambda: priced(network))
     rows = [("priced", best.allocation.objective, best_time, True)]
     for name, binary in (("cccp", False), ("milp", True)):
         step, seconds = _timed(partial(_one_step, network, binary))
@@ -169,32 +170,59 @@ def growth_rows(track: str, users: int, seed: int) -> Rows:
     list of dict
         One row.
     """
-    context = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return [pool.submit(_growth, track, users, seed).result()]
+    return _in_a_process("growth", track, users, seed, 0)
 
 
-def _growth(track: str, users: int, seed: int) -> dict[str, object]:
+def blocks_rows(track: str, users: int, seed: int, block: int) -> Rows:
+    """Measure `priced_in_blocks` like `growth_rows`.
+
+    Parameters
+    ----------
+    track : {"literal", "repaired"}
+    users, seed : int
+        Of the network, which has a server for a hundred users.
+    block : int
+        Most users of a block.
+
+    Returns
+    -------
+    list of dict
+        One row.
+    """
+    return _in_a_process("blocks", track, users, seed, block)
+
+
+def _in_a_process(*arguments: str | int) -> Rows:
+    # Not a child of `multiprocessing`, which workers of a cluster may not have.
+    code = f"from {__name__} import _grown; _grown(*{arguments!r})"
+    ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    return [json.loads(ended.stdout)]
+
+
+def _grown(study: str, track: str, users: int, seed: int, block: int) -> None:
+    """Print the row of a run of `priced`, in one piece or in blocks, in this process."""
     servers = max(_FEWEST_SERVERS, users // _USERS_PER_SERVER)
     network = sized(track, users, servers).draw(seed)
-    _warm_up(track)
+    # What it loads once is not its time.
+    priced(sized(track, 4, 2).draw(0))
     before = time.process_time()
-    result, seconds = _timed(lambda: priced(network, seed))
-    cpu_seconds = time.process_time() - before
-    return {
-        "study": "growth",
+    run = partial(priced_in_blocks, network, block) if block else partial(priced, network)
+    result, seconds = _timed(run)
+    row = {
+        "study": study,
         "track": track,
         "users": users,
         "servers": servers,
         "seed": seed,
         "method": "priced",
         "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
+        "cpu_seconds": time.process_time() - before,
         "objective": result.allocation.objective,
         "gap": result.gap,
         "finished": True,
         "peak_bytes": _peak_bytes(),
     }
+    json.dump(row, sys.stdout)
 
 
 def _peak_bytes() -> int:

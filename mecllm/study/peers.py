@@ -38,7 +38,7 @@ AS_GOOD = 1e-6
 
 
 def _priced(network: Network, start: Decision, limit: float, seed: int) -> tuple[Decision, str]:
-    return priced(network, seed).allocation.decision, "ended"
+    return priced(network).allocation.decision, "ended"
 
 
 def _proposed(network: Network, start: Decision, limit: float, seed: int) -> tuple[Decision, str]:

@@ -49,39 +49,77 @@ def test_growth_is_measured_in_a_process_of_its_own():
     assert 2e7 < row["peak_bytes"] < ballast.nbytes / 2
 
 
-def test_no_row_is_lost_when_a_measurement_breaks(tmp_path):
-    def broken():
-        raise MemoryError
+def job(study, seed=0):
+    return plan.Measurement(study, "literal", 10, seed)
 
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A row without numbers for each measurement; that of seed 9 breaks."""
+
+    def row(job):
+        if job.seed == 9:
+            raise MemoryError
+        return [job._asdict() | {"seconds": 1.0}]
+
+    monkeypatch.setattr(plan, "_measured", row)
+
+
+@pytest.mark.usefixtures("measured")
+def test_no_row_is_lost_when_a_measurement_breaks(tmp_path):
     with pytest.raises(MemoryError):
-        plan.run(tmp_path / "bench.csv", [("growth", lambda: [GROWTH]), ("growth", broken)])
+        plan.run(tmp_path / "bench.csv", [job("growth"), job("growth", 9)])
     assert pd.read_csv(tmp_path / "bench.csv").seed.tolist() == [0]
 
 
-GROWTH = {"study": "growth", "seed": 0}
-
-
-def test_studies_that_are_not_measured_stay_and_those_that_are_do_not(tmp_path):
+@pytest.mark.usefixtures("measured")
+def test_rows_that_are_not_measured_again_stay(tmp_path):
     path, done = tmp_path / "bench.csv", []
-    old, new = GROWTH | {"study": "newton"}, {"study": "newton", "seed": 7}
-    plan.run(path, [("growth", lambda: [GROWTH]), ("newton", lambda: [old])])
-    again = plan.run(path, [("newton", lambda: [new])], lambda: done.append(1))
-    assert again[["study", "seed"]].to_numpy().tolist() == [["newton", 7], ["growth", 0]]
+    plan.run(path, [job("growth"), job("newton"), job("newton", 1)])
+    old = pd.read_csv(path)
+    old.assign(seconds=5.0).to_csv(path, index=False)
+    again = plan.run(path, [job("newton", 1), job("newton", 2)], lambda: done.append(1))
+    shown = again[["study", "seed", "seconds"]].to_numpy().tolist()
+    assert shown == [["newton", 0, 5], ["newton", 1, 1], ["newton", 2, 1], ["growth", 0, 5]]
     assert {"machine", "versions", "date"} <= set(again.columns)
-    assert done == [1]
+    assert done == [1, 1]
     pd.testing.assert_frame_equal(pd.read_csv(path), again)
+
+
+def test_a_measurement_goes_to_its_study(monkeypatch):
+    calls = []
+    for name in ("resources_rows", "association_rows", "growth_rows", "blocks_rows"):
+        monkeypatch.setattr(plan, name, lambda *words, name=name: calls.append((name, *words)))
+    for study, users in zip(plan.STUDIES, (50, 50, 50, 1000, 100_000), strict=True):
+        plan._measured(plan.Measurement(study, "literal", users, 3))
+    assert calls == [
+        ("resources_rows", "allocation", "literal", 50, 3),
+        ("resources_rows", "newton", "literal", 50, 3),
+        ("association_rows", "literal", 50, 10, 3),
+        ("growth_rows", "literal", 1000, 3),
+        ("blocks_rows", "literal", 100_000, 3, 60_000),
+    ]
 
 
 def test_quick_studies_are_fewer_than_all_and_some_can_be_chosen():
     quick, every = plan.plan(quick=True), plan.plan()
-    assert len(quick) < len(every)
+    assert set(quick) < set(every)
     # On each track three sizes twice and one association of ten seeds; growth from 10 to 10⁶.
-    assert len(every) == 2 * (10 * 3 * 2 + 10 + 10 * 3 + 3 + 1 + 1)
-    growth = plan.plan(only=["growth"])
-    assert growth[0][1].args == ("literal", 10, 0)
-    assert {study for study, _ in growth} == {"growth"}
+    assert len(every) == 2 * (10 * 3 * 2 + 10 + 10 * 3 + 3 + 1 + 1 + 2)
+    growth = plan.plan(only=["growth"], largest=1000)
+    assert growth[0] == ("growth", "literal", 10, 0)
+    assert {(each.study, each.users) for each in growth} == {("growth", n) for n in (10, 100, 1000)}
     with pytest.raises(ScenarioError, match="one of allocation, newton"):
         plan.plan(only=["shrinkage"])
+
+
+def test_a_cluster_measures_as_well(tmp_path):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        table = plan.run(tmp_path / "bench.csv", [job("growth")], dask=cluster.scheduler_address)
+    assert table.users.tolist() == [10]
+    assert table.peak_bytes[0] > 2e7
 
 
 def test_ratios_are_paired_and_means_geometric():
