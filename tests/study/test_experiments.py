@@ -72,7 +72,7 @@ def test_every_axis_is_complete() -> None:
     for track in TRACKS:
         weights = {x for values in studies._WEIGHTS.values() for x in values}
         assert set(stored(3, track)["x"]) == {*map(float, weights), studies.FAR}
-        assert set(stored(5, track)["x"]) == set(map(float, studies._USERS))
+        assert set(stored(5, track)["x"]) == set(map(float, studies.USERS))
         assert set(stored(4, track)["method"]) == {f"M={m}" for m in studies.SERVERS}
 
 
