@@ -2,7 +2,7 @@
 # # 3. The transform and the vanishing power
 #
 # **Aims.** Bound a product from above so that the bound touches; run the paper's fractional
-# programming on one link; see why the transmit power vanishes, and mend it.
+# programming on one link; see why the transmit power vanishes, and repair it.
 #
 # **Points** 25. **Time** about 3 hours. **Read first** chapter 5 of the book.
 
@@ -170,7 +170,7 @@ for bandwidth in (1e5, 1e7):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Task 5. The mend (5 points)
+# ## Task 5. The repair (5 points)
 #
 # Charge the time of the upload too: minimise $(\omega_t+\omega_e p)\,s/r(p)$ over $p^{\min}\le
 # p\le p^{\max}$, at given bandwidth. By any means; the cost may exceed the least one by $10^{-6}$
@@ -219,7 +219,7 @@ for scale in (1e-6, 1.0, 1e4):  # at the lower bound, somewhere, at the upper bo
 # ## Task 6. A converged artefact (4 points, graded by hand)
 #
 # (a) Why has the paper's problem P3, taken literally, no KKT point? (b) Why does the iteration of
-# Task 3 stop all the same, and what decides the power it then reports? (c) Compare two mends, a
+# Task 3 stop all the same, and what decides the power it then reports? (c) Compare two repairs, a
 # lower bound on $p$ and a charge for the time of the upload: which belongs to the model and which
 # is a choice?
 
