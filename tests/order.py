@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LONGEST = (
+    "tests/certified/test_ends.py",
     "tests/project/test_assignments.py",
     "tests/atlas/test_engine.py",
     "tests/paper/test_surrogate.py",
