@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "mecllm.certified.pairs": "PairCosts Prices",
         "mecllm.certified.dual": "lower_bound",
         "mecllm.certified.prices": "dual_prices",
-        "mecllm.certified.headcount": "refined_bound",
+        "mecllm.certified.partition": "refined_bound",
         "mecllm.certified.pricing": "priced",
         "mecllm.certified.blocks": "priced_in_blocks",
         "mecllm.certified.certificate": "verify",

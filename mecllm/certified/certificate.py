@@ -9,8 +9,8 @@ import numpy as np
 
 from mecllm.allocation import Groups, Uplink, Work, user_frequency
 from mecllm.certified.dual import lower_bound
-from mecllm.certified.headcount import refined_bound
 from mecllm.certified.pairs import Prices
+from mecllm.certified.partition import refined_bound
 from mecllm.certified.prices import dual_prices
 from mecllm.errors import SolverError
 from mecllm.system.arrays import Array
@@ -105,7 +105,7 @@ def verify(
     prices : Prices, optional
         Prices to take the dual bound at; any are valid. By default the dual is maximised.
     sharp : bool
-        Seek the sharper bound too, which takes seconds on small networks (inequalities only).
+        Seek the sharper bound too, by sets of users.
 
     Returns
     -------

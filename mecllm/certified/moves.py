@@ -13,11 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mecllm.allocation import Allocation, Groups, Uplink, Work, allocate
-from mecllm.allocation.communication import share_bandwidth
-from mecllm.allocation.computation import share_clock
-from mecllm.allocation.layers import split_layers
+from mecllm.allocation import Allocation, Groups, allocate
 from mecllm.certified.pairs import PairCosts, Prices
+from mecllm.certified.sets import group_costs
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
@@ -34,27 +32,6 @@ _LEAST_DESCENT = 1e-10
 _MAX_ROUNDS = 100
 
 _Move = tuple[tuple[int, int], ...]
-
-
-def _group_costs(network: Network, groups: Groups, layers: Array | None = None) -> Array:
-    """Cost (G,) of each group with its own best bandwidth, power and clocks.
-
-    With given α (N,) of the users, or else the best found for each group.
-    """
-    uplink = Uplink.of(network, groups.users, groups.server)
-    work = Work.of(network, groups.users, groups.server)
-    bandwidth, _ = share_bandwidth(uplink, groups, network.bandwidth_max[groups.servers])
-    upload = uplink.cost(bandwidth, uplink.best_power(bandwidth))
-    equal = network.formulation.capacity == "equal"
-    limit = network.server_frequency_max[groups.servers]
-    if layers is None:
-        rest = split_layers(work, groups, limit, equal).value
-    else:
-        own = layers[groups.users]
-        clock, _ = share_clock(work, groups, own, limit, equal)
-        rest = groups.total(work.cost(own, clock))
-    cost = groups.total(upload) + rest
-    return np.where(groups.size > 0, cost, np.inf if equal else 0.0)
 
 
 class _Servers:
@@ -74,7 +51,7 @@ class _Servers:
             index = np.repeat(np.arange(len(new)), [len(u) for u in users])
             servers = np.array([item[0] for item in new.values()])
             groups = Groups(np.concatenate(users), index, servers)
-            costs = _group_costs(self.network, groups, self.layers).tolist()
+            costs = group_costs(self.network, groups, self.layers)[0].tolist()
             self.known.update(zip(new, costs, strict=True))
         return np.array([self.known[key] for key in keys])
 

@@ -26,8 +26,8 @@ from mecllm.system.network import PER_USER, Network
 
 # Temperatures of the soft minimum, in units of a user's mean cost, and steps at each: on a small
 # network, and in a round on a large one, where the rounds before have come near.
-_TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
-_STEPS, _ROUND_STEPS = 60, 30
+_TEMPERATURES = (0.03, 0.003, 3e-4)
+_STEPS = 30
 # A network with at most so many pairs is solved with all of them, untabulated.
 _SMALL = 2_000
 # Users per server in the sample of the first round; with fewer its prices say little.
@@ -109,7 +109,6 @@ def _maximize(
     start: Prices,
     limits: tuple[Array, Array],
     temperatures: tuple[float, ...],
-    steps: int = _STEPS,
 ) -> Prices:
     """Prices that nearly maximise the dual over the given pairs.
 
@@ -121,8 +120,6 @@ def _maximize(
         Least and greatest λ, ν.
     temperatures : tuple of float
         Of the soft minimum, in units of a user's mean cost.
-    steps : int
-        At each of them, at most.
     """
     from scipy.optimize import minimize  # imported late: it takes most of a second
 
@@ -154,7 +151,7 @@ def _maximize(
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": steps, "maxcor": 20, "ftol": 1e-12},
+            options={"maxiter": _STEPS, "maxcor": 20, "ftol": 1e-12},
         )
     price = best * unit
     return Prices(price[:servers], price[servers:])
@@ -221,7 +218,7 @@ def _round(network: Network, start: Prices, step: _Round) -> tuple[Prices, float
 
     tables = spread(tabulated, pairs.parts(_PART))
     limits = low.ravel(), high.ravel()
-    found = _maximize(network, tables, start, limits, step.temperatures, _ROUND_STEPS)
+    found = _maximize(network, tables, start, limits, step.temperatures)
     price = np.stack([found.bandwidth, found.frequency])
     edge = _AT_LIMIT * (high - low)
     # A price of zero is no limit of the box.

@@ -5,6 +5,7 @@ import pytest
 
 from mecllm.certified.certificate import verify
 from mecllm.certified.pricing import priced
+from mecllm.study.bench import sized
 from mecllm.system.scenario import Scenario
 from tests.certified.test_certificate import enumerated
 from tests.examples import LITERAL, REPAIRED, small
@@ -16,8 +17,22 @@ def test_the_optimum_of_tiny_networks(formulation, seed):
     network, _ = small(seed, 5, 2, formulation)
     result = priced(network)
     best = enumerated(network)
-    assert result.lower_bound <= best
-    assert best * (1 - 1e-9) <= result.allocation.objective <= best * (1 + 1e-6)
+    assert enumerated(network, "lower_bound") * (1 - 1e-9) <= result.lower_bound <= best
+    assert best * (1 - 1e-9) <= result.allocation.objective <= best * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("track", ["literal", "repaired"])
+@pytest.mark.parametrize(("users", "servers"), [(5, 2), (10, 3), (20, 5)])
+def test_small_networks_end_proved_optimal(track, users, servers):
+    for seed in range(3):
+        assert 0 <= priced(sized(track, users, servers).draw(seed)).gap <= 1e-6
+
+
+def test_a_gap_that_is_small_enough_ends_the_search():
+    network = sized("repaired", 20, 5).draw(0)
+    quick, proved = priced(network, gap=0.01), priced(network)
+    assert quick.lower_bound == quick.dual_bound < proved.lower_bound
+    assert 1e-6 < quick.gap <= 0.01
 
 
 @pytest.mark.parametrize("name", ["literal", "repaired"])
@@ -29,7 +44,6 @@ def test_certified_gap_at_the_default_size(name):
     )
     assert certificate.accepted
     assert certificate.dual_bound == result.dual_bound
-    # Of the 30 seeds that were measured the median is 4e-4; seed 0 has 3e-4.
     assert 0 <= result.gap < 1e-3
     assert result.lower_bound >= result.dual_bound
 
@@ -41,9 +55,9 @@ def test_certified_gap_of_a_larger_network(name):
     assert 0 <= result.gap < 1e-4
 
 
-def test_same_seed_same_result():
+def test_same_network_same_result():
     network = Scenario.load("repaired").replace(users=20, servers=4).draw(0)
-    one, two = priced(network, 1), priced(network, 1)
+    one, two = priced(network), priced(network)
     assert one.lower_bound == two.lower_bound
     assert np.array_equal(one.allocation.decision.bandwidth, two.allocation.decision.bandwidth)
     assert list(one.history) == sorted(one.history, reverse=True)

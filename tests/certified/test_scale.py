@@ -8,7 +8,7 @@ from hypothesis import assume, given, strategies as st
 
 from mecllm.allocation import allocate
 from mecllm.allocation.logarithm import hermite
-from mecllm.certified import prices, pricing, screening
+from mecllm.certified import prices, screening
 from mecllm.certified.dual import lower_bound
 from mecllm.certified.moves import descend
 from mecllm.certified.pairs import PairCosts, Pairs, Prices
@@ -124,7 +124,6 @@ def test_odd_networks_are_no_trouble_to_rounds_and_tables(network):
     with pytest.MonkeyPatch.context() as patch:
         # Even the smallest network goes the way of the large ones.
         patch.setattr(prices, "_SMALL", 0)
-        patch.setattr(pricing, "_SMALL", 0)
         result = priced(network)
     assert np.isfinite(result.dual_bound)
     objective = result.allocation.objective

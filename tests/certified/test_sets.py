@@ -1,0 +1,95 @@
+"""Sets of users on servers: bounds however few sets are looked at, and the choice among them."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, strategies as st
+
+from mecllm.allocation import Groups, allocate
+from mecllm.certified import partition
+from mecllm.certified.dual import lower_bound
+from mecllm.certified.partition import refined_bound
+from mecllm.certified.prices import dual_prices
+from mecllm.certified.pricing import priced
+from mecllm.certified.sets import UserSets, group_costs
+from mecllm.study.bench import sized
+from tests.certified.test_certificate import enumerated
+from tests.examples import LITERAL, REPAIRED, networks, small
+
+
+@given(networks())
+def test_odd_networks_are_proved_optimal(network):
+    assume(network.formulation.capacity == "at_most" or network.users >= network.servers)
+    result, best = priced(network), enumerated(network)
+    # Resources at a given association have a gap of their own where like users part.
+    own = result.allocation.gap
+    assert result.lower_bound <= best * (1 + 1e-12)
+    assert result.allocation.objective <= best * (1 + 1e-9 + own)
+
+
+@pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
+@pytest.mark.parametrize("rows", [6, 20, 60])
+def test_few_sets_give_true_bounds_too(formulation, rows, monkeypatch):
+    monkeypatch.setattr(partition, "_ROWS", rows)
+    monkeypatch.setattr(partition, "_LEAST_REACH", 1e-6)
+    for seed in range(6):
+        network, association = small(seed, 6, 2, formulation)
+        prices = dual_prices(network)
+        bound = refined_bound(network, prices, association)
+        assert lower_bound(network, prices) <= bound <= enumerated(network) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("track", ["literal", "repaired"])
+def test_a_better_worth_of_users_raises_the_bound(track, monkeypatch):
+    network = sized(track, 50, 10).draw(1)
+    prices, best = dual_prices(network), priced(network).allocation.decision.association
+    several = refined_bound(network, prices, best)
+    monkeypatch.setattr(partition, "_ROUNDS", 1)
+    one = refined_bound(network, prices, best)
+    assert lower_bound(network, prices) < one <= several
+    assert track == "literal" or one < several
+
+
+@given(st.integers(0, 10**6))
+def test_the_choice_of_sets_is_the_best(seed):
+    rng = np.random.default_rng(seed)
+    users, servers, count = 4, 3, 24
+    member = rng.random((count, users)) < 0.4
+    server, excess = rng.integers(servers, size=count), rng.random(count)
+    own = [np.flatnonzero(server == m) for m in range(servers)]
+    totals = [
+        excess[list(choice)].sum()
+        for choice in product(*own)
+        if np.all(member[list(choice)].sum(axis=0) == 1)
+    ]
+    known = UserSets(member, server, *np.zeros((3, count)))
+    total, association = partition._choice(known, excess, 3.0)
+    if all(len(sets) for sets in own) and totals:
+        assert total == pytest.approx(min(totals))
+        assert association is not None
+        assert np.all((association >= 0) & (association < servers))
+
+
+def test_choices_of_more_users_than_a_word_has_bits():
+    users = 150
+    halves = np.arange(users) % 2 == 0
+    member = np.stack([halves, ~halves, np.ones(users, bool), np.zeros(users, bool)])
+    known = UserSets(member, np.array([0, 1, 0, 1]), *np.zeros((3, 4)))
+    total, association = partition._choice(known, np.array([0.1, 0.2, 0.2, 0.2]), 1.0)
+    assert total == pytest.approx(0.3)
+    np.testing.assert_array_equal(association, np.where(halves, 0, 1))
+    assert partition._choice(known, np.array([0.1, 0.2, 0.2, 0.2]), 0.25) == (0.25, None)
+
+
+@pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
+def test_costs_of_groups_are_those_of_the_allocation(formulation):
+    network, association = small(2, 6, 2, formulation)
+    cost, bound, bandwidth_price, _ = group_costs(network, Groups.of(association, 2))
+    found = allocate(network, association)
+    home = network.users * [0]
+    assert cost.sum() == pytest.approx(found.objective, rel=1e-12)
+    assert np.all(bound <= cost)
+    np.testing.assert_allclose(bandwidth_price, found.bandwidth_price)
+    empty = group_costs(network, Groups(np.arange(6), np.array(home), np.arange(2)))[0][1]
+    assert empty == (np.inf if formulation.capacity == "equal" else 0.0)
