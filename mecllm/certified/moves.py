@@ -34,8 +34,14 @@ _MAX_ROUNDS = 100
 _Move = tuple[tuple[int, int], ...]
 
 
-class _Servers:
-    """Costs of sets of users on servers, each solved once."""
+class SolvedSets:
+    """Costs of sets of users on servers, each solved once.
+
+    Parameters
+    ----------
+    layers : array (N,), optional
+        Keep these α.
+    """
 
     def __init__(self, network: Network, layers: Array | None = None) -> None:
         self.network = network
@@ -43,7 +49,18 @@ class _Servers:
         self.known: dict[tuple[int, bytes], float] = {}
 
     def costs(self, sets: Sequence[tuple[int, IntArray]]) -> Array:
-        """Cost of each (server, sorted users)."""
+        """Cost each set.
+
+        Parameters
+        ----------
+        sets : sequence of (int, int array)
+            A server and its users, sorted.
+
+        Returns
+        -------
+        array
+            One cost a set.
+        """
         keys = [(server, users.tobytes()) for server, users in sets]
         new = {key: item for key, item in zip(keys, sets, strict=True) if key not in self.known}
         if new:
@@ -56,7 +73,12 @@ class _Servers:
         return np.array([self.known[key] for key in keys])
 
 
-def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = None) -> Allocation:
+def descend(
+    network: Network,
+    allocation: Allocation,
+    pairs: PairCosts | None = None,
+    solved: SolvedSets | None = None,
+) -> Allocation:
     """Improve an association by moves and swaps until none of those tried lowers the objective.
 
     Parameters
@@ -65,6 +87,8 @@ def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = 
         Where to start.
     pairs : PairCosts, optional
         User-server pairs that a move may use; all by default.
+    solved : SolvedSets, optional
+        Sets that earlier descents on this network have solved, and to which this one adds.
 
     Returns
     -------
@@ -72,14 +96,14 @@ def descend(network: Network, allocation: Allocation, pairs: PairCosts | None = 
         Never worse than the start.
     """
     pairs = PairCosts.every(network) if pairs is None else pairs
-    solved = _Servers(network)
+    solved = SolvedSets(network) if solved is None else solved
 
     def move(current: Allocation) -> IntArray | None:
         return _together(network, current, pairs)
 
     def improve(current: Allocation) -> IntArray | None:
         large = network.users > _LARGE
-        servers = _Servers(network, current.decision.local_layers) if large else solved
+        servers = SolvedSets(network, current.decision.local_layers) if large else solved
         return _improve(network, current, pairs, servers)
 
     return _repeated(network, _repeated(network, allocation, move), improve)
@@ -133,7 +157,7 @@ def _together(network: Network, current: Allocation, pairs: PairCosts) -> IntArr
 
 
 def _improve(
-    network: Network, current: Allocation, pairs: PairCosts, servers: _Servers
+    network: Network, current: Allocation, pairs: PairCosts, servers: SolvedSets
 ) -> IntArray | None:
     """Make those of the most promising moves and swaps that pay, on servers that differ."""
     outlook = _Outlook.of(network, current, pairs)

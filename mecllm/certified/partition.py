@@ -26,9 +26,11 @@ from mecllm.system.association import fill_empty
 from mecllm.system.network import Network
 
 # Users in all sets that a round solves: its time, some 0.1 s, whatever the network.
-_ROWS = 120_000
-# Rounds, each with a better π, and how many of them may be in vain, which end nearer to the last π.
-_ROUNDS, _IN_VAIN = 6, 2
+_ROWS = 80_000
+# Rounds of `refined_bound`.
+_ROUNDS = 6
+# Rounds that may be in vain: each takes a π nearer to the last.
+_IN_VAIN = 1
 # A reach that is too far for the rows is halved; below this share of what the bound lacks to the
 # decision the sets do not close it.
 _LEAST_REACH = 1 / 16
@@ -63,11 +65,17 @@ def refined_bound(network: Network, start: Prices, association: IntArray) -> flo
         At least D and at most the optimum.
     """
     best = allocate(network, fill_empty(network, association))
-    return closed(network, start, *near(network, start, 0.0), best, 0.0)[1]
+    return closed(network, start, *near(network, start, 0.0), best, 0.0, _ROUNDS)[1]
 
 
 def closed(
-    network: Network, prices: Prices, pairs: Pairs, cost: Array, best: Allocation, gap: float
+    network: Network,
+    prices: Prices,
+    pairs: Pairs,
+    cost: Array,
+    best: Allocation,
+    gap: float,
+    rounds: int,
 ) -> tuple[Allocation, float]:
     """Close the gap between a decision and the dual bound as far as sets of users can.
 
@@ -81,6 +89,8 @@ def closed(
         The best decision known.
     gap : float
         Relative distance that is small enough.
+    rounds : int
+        At most, each with a better π.
 
     Returns
     -------
@@ -100,7 +110,7 @@ def closed(
     margin = ROUNDING_MARGIN * float(terms)
     points, sets = _first_points(network, prices, best), UserSets.none(network.users)
     step, centre, vain = _STEP, (-np.inf, worth, worth), 0
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         bounds = SetBounds.of(network, costs, points, worth)
         found, reach = _reachable(bounds, max(best.objective - bound, 0.0))
         if found is None:
