@@ -29,13 +29,13 @@ from mecllm.system.network import Network
 _ROWS = 80_000
 # Rounds of `refined_bound`.
 _ROUNDS = 6
-# Rounds that may be in vain: each takes a π nearer to the last.
-_IN_VAIN = 1
+# A round that leaves more than this share of the gap is in vain; a second one is the last.
+_IN_VAIN = 0.9
 # A reach that is too far for the rows is halved; below this share of what the bound lacks to the
 # decision the sets do not close it.
 _LEAST_REACH = 1 / 16
-# More open pairs than so many a server have too many sets at that reach, too: up to 2^40.
-_OPEN = 40
+# More open pairs than so many a server have too many sets at that reach, too: up to 2^25.
+_OPEN = 25
 # Reach that lets every pair through.
 _WIDEST = 1e9
 # How far π may go in a round, in units of what the bound lacks to the decision, and the factor of
@@ -111,8 +111,8 @@ def closed(
     points, sets = _first_points(network, prices, best), UserSets.none(network.users)
     step, centre, vain = _STEP, (-np.inf, worth, worth), 0
     for _ in range(rounds):
-        bounds = SetBounds.of(network, costs, points, worth)
-        found, reach = _reachable(bounds, max(best.objective - bound, 0.0))
+        bounds, lacked = SetBounds.of(network, costs, points, worth), best.objective - bound
+        found, reach = _reachable(bounds, max(lacked, 0.0))
         if found is None:
             break
         sets = sets.joined(network, *found)
@@ -128,11 +128,12 @@ def closed(
             trial = allocate(network, association)
             best = trial if trial.objective < best.objective else best
         bound = min(bound, best.objective)
+        vain += best.objective - bound > _IN_VAIN * lacked
         if value > centre[0]:
             centre = value, worth, least
         else:
-            step, vain = _SHRINK * step, vain + 1
-        if best.objective - bound <= gap * abs(best.objective) or vain > _IN_VAIN:
+            step *= _SHRINK
+        if best.objective - bound <= gap * abs(best.objective) or vain > 1:
             break
         worth = _better_worth(sets, *centre[1:], step * (best.objective - centre[0]))
         points = _next_points(prices, sets, sets.reduced(worth))

@@ -28,9 +28,9 @@ _GAP = 1e-6
 _NEAR = 0.03
 # The α that moves may look for are those that are best at prices up to this factor off.
 _DRIFT = 2.0
-# Kicked restarts at most, users in all of them (their time grows with both), and the share of users
-# that a kick moves.
-_KICKS, _KICKED_USERS, _KICKED = 8, 1_000, 0.15
+# Kicked restarts at most, as many as the square of the users goes into a number, like their time,
+# and the share of the users that a kick moves.
+_KICKS, _KICKS_BY_SQUARE, _KICKED = 8, 80_000, 0.15
 # Rounds of sets where the kicks have not ended it.
 _ROUNDS = 6
 
@@ -104,7 +104,7 @@ def priced(network: Network, seed: int = 0, gap: float = _GAP) -> Priced:
     current, bound = descend(network, current, moves, solved), dual
     rng = np.random.default_rng(seed)
     # The cheaper step comes first: a proof at once, better decisions, then what sets can prove.
-    for rounds, kicks in ((1, min(_KICKS, _KICKED_USERS // network.users)), (_ROUNDS, 0)):
+    for rounds, kicks in ((1, min(_KICKS, _KICKS_BY_SQUARE // network.users**2)), (_ROUNDS, 0)):
         history.append(current.objective)
         current, bound = closed(network, prices, pairs, cost, current, gap, rounds)
         if current.objective - bound <= gap * abs(current.objective):
