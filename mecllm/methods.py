@@ -127,7 +127,7 @@ def solve(
     True
     """
     if method == "priced":
-        return _priced(network, seed)
+        return _priced(network)
     if method not in METHODS:
         raise ScenarioError("solve", "method", method, "one of " + ", ".join(METHODS))
     rule = _RULES[method]
@@ -204,9 +204,9 @@ def _local_only(network: Network, chi: IntArray, seed: int, choices: Choices) ->
     return fixed_layers("local_only", network.layers, network, chi)
 
 
-def _priced(network: Network, seed: int) -> Solution:
+def _priced(network: Network) -> Solution:
     """Search association and resources together by the servers' prices, with a certificate."""
-    result = priced(network, seed)
+    result = priced(network)
     return replace(
         closed_form("priced", network, result.allocation.decision),
         history=np.array(result.history),

@@ -45,6 +45,22 @@ def split_layers(work: Work, groups: Groups, capacity: Array, equal: bool) -> Sp
     Split
         α, the clocks and a lower bound on the cost of each group.
     """
+    return improved(work, groups, capacity, equal, priced_split(work, groups, capacity, equal))
+
+
+def priced_split(work: Work, groups: Groups, capacity: Array, equal: bool) -> Split:
+    """Give the bound of `split_layers`, and α as the prices tell them, without changes tried.
+
+    Parameters
+    ----------
+    work, groups, capacity, equal
+        As in `split_layers`.
+
+    Returns
+    -------
+    Split
+        Of the same price and bound.
+    """
     unpriced = unpriced_layers(work)
     clock, price = share_clock(work, groups, unpriced[0], capacity, equal)
     ends = _bracket(work, groups, capacity, equal, unpriced, price)
@@ -72,7 +88,7 @@ def split_layers(work: Work, groups: Groups, capacity: Array, equal: bool) -> Sp
             clock=np.where(row, clock, best.clock),
             value=np.where(wins, other, value),
         )
-    return improved(work, groups, capacity, equal, best)
+    return best
 
 
 @dataclass(eq=False)

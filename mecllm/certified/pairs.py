@@ -24,6 +24,33 @@ class Prices:
     bandwidth: Array
     frequency: Array
 
+    @property
+    def both(self) -> Array:
+        """Both rows of multipliers (2, M)."""
+        return np.stack([self.bandwidth, self.frequency])
+
+
+def price_units(network: Network, price: Array) -> Array:
+    """Units in which prices are changed: themselves, or a share of the common level if below.
+
+    An empty server's price is no unit to measure steps in.
+
+    Parameters
+    ----------
+    price : array (2, M, ...)
+        λ and ν [1/Hz], alone or several of each.
+
+    Returns
+    -------
+    array
+        Like `price`; positive.
+    """
+    size = np.abs(price)
+    level = size.mean(axis=tuple(range(1, size.ndim)), keepdims=True)
+    capacity = np.stack([network.bandwidth_max, network.server_frequency_max])
+    capacity = capacity.reshape(*capacity.shape, *[1] * (size.ndim - 2))
+    return np.maximum(size, np.where(level > 0, 0.1 * level, 1 / capacity))
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:

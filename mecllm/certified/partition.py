@@ -7,17 +7,19 @@ With a worth π_n of serving user n and c_m(S) the least cost of the users S at 
 is at most the optimum of P2 for all π, and a set whose reduced cost (in brackets) exceeds the least
 of its server by more than the bound lacks to a known decision is in no better one. Few sets are
 left on small networks; the best choice among them, each user served once, is the optimum. Where
-they are too many, those near the least are looked at: they raise the bound by as far as they reach,
-and a linear programme over them improves π.
+they are too many, those near the least are looked at and raise the bound by as far as they reach.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from mecllm.allocation import Allocation, allocate
-from mecllm.allocation.groups import Mask
 from mecllm.certified.dual import ROUNDING_MARGIN, dual_value
+from mecllm.certified.headcount import CountPrices, raised
 from mecllm.certified.pairs import PairCosts, Pairs, Prices
 from mecllm.certified.screening import near
 from mecllm.certified.sets import SetBounds, UserSets, capacity_worth
@@ -25,28 +27,23 @@ from mecllm.system.arrays import Array, IntArray
 from mecllm.system.association import fill_empty
 from mecllm.system.network import Network
 
-# Users in all sets that a round solves: its time, some 0.1 s, whatever the network.
+# Users in all sets that a round solves: its time, some 0.05 s, whatever the network.
 _ROWS = 80_000
-# Rounds of `refined_bound`.
-_ROUNDS = 6
-# A round that leaves more than this share of the gap is in vain; a second one is the last.
-_IN_VAIN = 0.9
-# A reach that is too far for the rows is halved; below this share of what the bound lacks to the
-# decision the sets do not close it.
-_LEAST_REACH = 1 / 16
-# More open pairs than so many a server have too many sets at that reach, too: up to 2^25.
-_OPEN = 25
+# Rounds, each for the numbers of users of a better decision.
+_ROUNDS = 5
+# Associations drawn by the shares that users have of servers, where nothing else is left.
+_DRAWS = 6
+# Sets are sought in steps, each by a larger part of what the bound lacks to the decision beyond the
+# least of their server, as long as the rows suffice.
+_PARTS = (1 / 8, 1 / 2, 1)
+# More open pairs than this beside one a user would take longer than all the rest.
+_OPEN = 400
 # Reach that lets every pair through.
 _WIDEST = 1e9
-# How far π may go in a round, in units of what the bound lacks to the decision, and the factor of
-# this after a round in vain.
-_STEP, _SHRINK = 0.05, 0.25
-# Sets of the linear programme, and choices of sets looked at for a server: tens of milliseconds.
-_COLUMNS, _CHOICES = 4_000, 200_000
+# Choices of sets looked at for a server: tens of milliseconds.
+_CHOICES = 200_000
 # A total excess too long to go through is halved, down to this share of the greatest there is.
 _LEAST_EXCESS = 1e-3
-# Sizes of sets whose prices are tried at each server.
-_SIZES = 6
 
 
 def refined_bound(network: Network, start: Prices, association: IntArray) -> float:
@@ -64,8 +61,9 @@ def refined_bound(network: Network, start: Prices, association: IntArray) -> flo
     float
         At least D and at most the optimum.
     """
-    best = allocate(network, fill_empty(network, association))
-    return closed(network, start, *near(network, start, 0.0), best, 0.0, _ROUNDS)[1]
+    resources = partial(allocate, network)
+    best = resources(fill_empty(network, association))
+    return closed(network, start, *near(network, start, 0.0), best, 0.0, resources)[1]
 
 
 def closed(
@@ -75,7 +73,7 @@ def closed(
     cost: Array,
     best: Allocation,
     gap: float,
-    rounds: int,
+    improve: Callable[[IntArray], Allocation],
 ) -> tuple[Allocation, float]:
     """Close the gap between a decision and the dual bound as far as sets of users can.
 
@@ -89,8 +87,8 @@ def closed(
         The best decision known.
     gap : float
         Relative distance that is small enough.
-    rounds : int
-        At most, each with a better π.
+    improve : callable
+        Gives a decision for an association (N,), or for one near it.
 
     Returns
     -------
@@ -99,45 +97,74 @@ def closed(
     bound : float
         A lower bound on P2.
     """
-    worth = pairs.least(cost)
-    bound = dual_value(network, prices, worth)
-    if best.objective - bound <= gap * abs(best.objective):
-        return best, bound
+    paid = pairs.least(cost)
+    bound = dual_value(network, prices, paid)
     costs = _open_pairs(network, prices, pairs, cost, best.objective - bound)
     if costs is None:
         return best, bound
-    terms = np.abs(worth).sum() + np.abs(capacity_worth(network, prices)).sum()
-    margin = ROUNDING_MARGIN * float(terms)
-    points, sets = _first_points(network, prices, best), UserSets.none(network.users)
-    step, centre, vain = _STEP, (-np.inf, worth, worth), 0
-    for _ in range(rounds):
-        bounds, lacked = SetBounds.of(network, costs, points, worth), best.objective - bound
-        found, reach = _reachable(bounds, max(lacked, 0.0))
+    margin = ROUNDING_MARGIN * float(
+        np.abs(paid).sum() + np.abs(capacity_worth(network, prices)).sum()
+    )
+    worth, counts = paid, CountPrices.around(network, prices, _load(network, best))
+    share, rng = None, np.random.default_rng(0)
+    for _ in range(_ROUNDS):
+        bounds = SetBounds.of(network, costs, [prices, *counts.points], worth)
+        value, association = _bounded(network, bounds, worth, best.objective + margin)
+        if association is not None:
+            best = min(best, allocate(network, association), key=_objective)
+        bound, known = min(max(bound, value - margin), best.objective), best.objective
+        if known - bound <= gap * abs(known):
+            break
+        load = _load(network, best)
+        if share is None or np.any(load != counts.load):
+            counts = CountPrices.around(network, prices, load)
+            worth, counts, share = raised(network, costs, paid, counts)
+            best = min(best, improve(_drawn(network, costs, share)), key=_objective)
+        else:
+            for _ in range(_DRAWS):
+                drawn = _drawn(network, costs, share / rng.exponential(size=len(share)))
+                best = min(best, improve(drawn), key=_objective)
+            if best.objective == known:
+                break
+    return best, min(bound, best.objective)
+
+
+def _drawn(network: Network, costs: PairCosts, weight: Array) -> IntArray:
+    """Give each user the server of its heaviest pair; of shares over exponentials, by chance."""
+    best = costs.servers[np.lexsort((-weight, costs.users))[costs.start]]
+    return fill_empty(network, best)
+
+
+def _objective(allocation: Allocation) -> float:
+    return allocation.objective
+
+
+def _load(network: Network, best: Allocation) -> IntArray:
+    """Count the users (M,) of each server."""
+    return np.bincount(best.decision.association, minlength=network.servers)
+
+
+def _bounded(
+    network: Network, bounds: SetBounds, worth: Array, known: float
+) -> tuple[float, IntArray | None]:
+    """Bound better decisions than one of a known objective, or find the best of these."""
+    least = limit = bounds.floor
+    sets = UserSets.none(network.users)
+    for part in _PARTS:
+        further = least + part * (known - float(worth.sum() + least.sum()))
+        found = bounds.below(further, _ROWS * network.servers // network.users)
         if found is None:
             break
-        sets = sets.joined(network, *found)
-        reduced, limit = sets.reduced(worth), bounds.floor + reach
+        sets, limit = UserSets.of(network, *found), further
+        reduced = sets.cost - sets.member @ worth
         # No set that was not found costs less than the limit.
         least = limit.copy()
         np.minimum.at(least, sets.server, reduced)
-        value = float(worth.sum() + least.sum()) - margin
-        lacking = best.objective - value + margin
-        excess, association = _choice(sets, reduced - least[sets.server], lacking)
-        bound = max(bound, value + min(excess, float(np.min(limit - least))))
-        if association is not None:
-            trial = allocate(network, association)
-            best = trial if trial.objective < best.objective else best
-        bound = min(bound, best.objective)
-        vain += best.objective - bound > _IN_VAIN * lacked
-        if value > centre[0]:
-            centre = value, worth, least
-        else:
-            step *= _SHRINK
-        if best.objective - bound <= gap * abs(best.objective) or vain > 1:
-            break
-        worth = _better_worth(sets, *centre[1:], step * (best.objective - centre[0]))
-        points = _next_points(prices, sets, sets.reduced(worth))
-    return best, bound
+    value = float(worth.sum() + least.sum())
+    excess, association = _choice(
+        sets, sets.cost - sets.member @ worth - least[sets.server], known - value
+    )
+    return value + min(excess, float(np.min(limit - least))), association
 
 
 def _open_pairs(
@@ -153,47 +180,9 @@ def _open_pairs(
         if reach is not None:
             pairs, cost = near(network, prices, min(reach, _WIDEST))
         keep = cost <= worth[pairs.users] + lacking
-        if keep.sum() > network.users + _OPEN * network.servers:
+        if keep.sum() > network.users + _OPEN:
             return None
     return PairCosts.of(network, pairs.users[keep], pairs.servers[keep])
-
-
-def _first_points(network: Network, prices: Prices, best: Allocation) -> list[Prices]:
-    """Take the dual's prices, and those of a decision with a user more or less on each server."""
-    load = np.bincount(best.decision.association, minlength=network.servers)
-    bandwidth, frequency = best.bandwidth_price, best.frequency_price
-    bandwidth = np.maximum(bandwidth, 0.05 * bandwidth.mean())
-    unit = np.maximum(np.abs(frequency), 0.1 * np.abs(frequency).mean())
-    least = -np.inf if network.formulation.capacity == "equal" else 0.0
-    points = [prices]
-    for more in (-1, 0, 1):
-        # A server's prices rise about as the square of the number of its users.
-        growth = np.maximum((load + more + 0.5) / (load + 0.5), 0.3) ** 2
-        clock = np.maximum(frequency + (growth - 1) * unit, least)
-        points.append(Prices(bandwidth * growth, clock))
-    return points
-
-
-def _next_points(prices: Prices, sets: UserSets, reduced: Array) -> list[Prices]:
-    """Take the dual's prices, and those of the least sets of several sizes at each server."""
-    order, size = np.argsort(reduced, kind="stable"), sets.member.sum(axis=1)
-    points = np.stack([prices.bandwidth, prices.frequency])[:, :, None].repeat(1 + _SIZES, axis=2)
-    for server in range(len(prices.bandwidth)):
-        own = order[(sets.server[order] == server) & (size[order] > 0)]
-        at = own[np.sort(np.unique(size[own], return_index=True)[1])[:_SIZES]]
-        points[:, server, 1 : 1 + len(at)] = sets.bandwidth_price[at], sets.frequency_price[at]
-    return [Prices(*points[:, :, i]) for i in range(1 + _SIZES)]
-
-
-def _reachable(bounds: SetBounds, lacking: float) -> tuple[tuple[Mask, IntArray] | None, float]:
-    """Find the sets within a reach of the least of their server, as far as there is time."""
-    reach, (servers, _) = lacking, bounds.low.shape
-    while reach >= _LEAST_REACH * lacking:
-        found = bounds.below(bounds.floor + reach, _ROWS * servers // bounds.users)
-        if found is not None:
-            return found, reach
-        reach /= 2
-    return None, 0.0
 
 
 def _choice(sets: UserSets, excess: Array, limit: float) -> tuple[float, IntArray | None]:
@@ -261,24 +250,3 @@ def _search(
         chosen.append(int(one[place]))
         place = before[place]
     return float(total[0]), chosen
-
-
-def _better_worth(sets: UserSets, worth: Array, least: Array, step: float) -> Array:
-    """Worth of the users that maximises the bound over the known sets, each within a step."""
-    from scipy.optimize import linprog  # imported late: it takes most of a second
-    from scipy.sparse import csc_array, eye_array, hstack
-
-    users, servers = len(worth), len(least)
-    excess = sets.reduced(worth) - least[sets.server]
-    order = np.argsort(excess, kind="stable")[:_COLUMNS]
-    order = order[np.isfinite(excess[order])]
-    at = sets.server[order, None] == np.arange(servers)
-    once = csc_array(np.concatenate([sets.member[order], at], axis=1).T.astype(float))
-    slack = eye_array(users + servers, users, format="csc")
-    result = linprog(
-        np.concatenate([sets.cost[order], worth + step, step - worth]),
-        A_eq=hstack([once, slack, -slack], format="csc"),
-        b_eq=np.ones(users + servers),
-        method="highs",
-    )
-    return result.eqlin.marginals[:users] if result.status == 0 else worth

@@ -17,7 +17,7 @@ import numpy as np
 from mecllm.allocation import allocate
 from mecllm.allocation.blocks import spread
 from mecllm.certified.dual import lower_bound
-from mecllm.certified.pairs import PairCosts, Pairs, Prices
+from mecllm.certified.pairs import PairCosts, Pairs, Prices, price_units
 from mecllm.certified.screening import candidates
 from mecllm.certified.tables import CostTables
 from mecllm.system.arrays import Array
@@ -127,7 +127,7 @@ def _maximize(
     capacity = np.concatenate([network.bandwidth_max, network.server_frequency_max])
     price = np.concatenate([start.bandwidth, start.frequency])
     # D curves by about half a capacity over its price: in these units alike in all directions.
-    unit = np.sqrt(_units(network, start) / capacity)
+    unit = np.sqrt(price_units(network, start.both).ravel() / capacity)
     best, best_value = price / unit, -np.inf
     scale = sum(float(np.abs(p.least(p.at(start)[0])).sum()) for p in parts) / network.users
 
@@ -181,22 +181,11 @@ def _uniform(network: Network) -> Prices:
     return Prices(ones * float(allocation.bandwidth_price[best].mean()), ones * clock)
 
 
-def _units(network: Network, start: Prices) -> Array:
-    """Return a unit (2 M,) of each price: itself, or a share of the common level where it is less.
-
-    An empty server's price is no unit to measure steps in.
-    """
-    capacity = np.concatenate([network.bandwidth_max, network.server_frequency_max])
-    price = np.abs(np.concatenate([start.bandwidth, start.frequency]))
-    level = np.repeat(price.reshape(2, -1).mean(axis=1), network.servers)
-    return np.maximum(price, np.where(level > 0, 0.1 * level, 1 / capacity))
-
-
 def _signs(network: Network) -> tuple[Array, Array]:
     servers = network.servers
     low, high = np.zeros(2 * servers), np.full(2 * servers, np.inf)
     # Bandwidth for nothing would be asked for without limit.
-    low[:servers] = 1e-3 * _units(network, _uniform(network))[:servers]
+    low[:servers] = 1e-3 * price_units(network, _uniform(network).both)[0]
     if network.formulation.capacity == "equal":
         low[servers:] = -np.inf
     return low, high
@@ -205,8 +194,8 @@ def _signs(network: Network) -> tuple[Array, Array]:
 def _round(network: Network, start: Prices, step: _Round) -> tuple[Prices, float]:
     """Improve prices within a box, on tables over it; tell what share ends at its limits."""
     pairs = candidates(network, start, step.reach, step.most)
-    unit = _units(network, start).reshape(2, -1)
-    low, high = np.stack([start.bandwidth, start.frequency]) / step.box, unit * step.box
+    unit = price_units(network, start.both)
+    low, high = start.both / step.box, unit * step.box
     if network.formulation.capacity == "equal":
         # ν may have either sign.
         low[1], high[1] = start.frequency + (step.box - 1) * np.array([[-1], [1]]) * unit[1]
@@ -219,7 +208,7 @@ def _round(network: Network, start: Prices, step: _Round) -> tuple[Prices, float
     tables = spread(tabulated, pairs.parts(_PART))
     limits = low.ravel(), high.ravel()
     found = _maximize(network, tables, start, limits, step.temperatures)
-    price = np.stack([found.bandwidth, found.frequency])
+    price = found.both
     edge = _AT_LIMIT * (high - low)
     # A price of zero is no limit of the box.
     inside = ((price > low + edge) | (low == 0)) & (price < high - edge)

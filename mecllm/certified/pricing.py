@@ -15,10 +15,11 @@ import numpy as np
 from mecllm.allocation import Allocation, allocate
 from mecllm.certified.dual import dual_value
 from mecllm.certified.moves import SolvedSets, descend
-from mecllm.certified.pairs import PairCosts, Pairs, Prices
+from mecllm.certified.pairs import PairCosts, Prices
 from mecllm.certified.partition import closed
 from mecllm.certified.prices import dual_prices
 from mecllm.certified.screening import near
+from mecllm.system.arrays import IntArray
 from mecllm.system.association import fill_empty
 from mecllm.system.network import Network
 
@@ -28,11 +29,6 @@ _GAP = 1e-6
 _NEAR = 0.03
 # The α that moves may look for are those that are best at prices up to this factor off.
 _DRIFT = 2.0
-# Kicked restarts at most, as many as the square of the users goes into a number, like their time,
-# and the share of the users that a kick moves.
-_KICKS, _KICKS_BY_SQUARE, _KICKED = 8, 80_000, 0.15
-# Rounds of sets where the kicks have not ended it.
-_ROUNDS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +44,7 @@ class Priced:
     dual_bound, lower_bound : float
         D(λ, ν), and the best certified bound on P2.
     history : tuple of float
-        Objective of the association of the prices, then the best after each step.
+        Objective of the association of the prices, after the descent, and at the end.
     """
 
     allocation: Allocation
@@ -64,13 +60,11 @@ class Priced:
         return (objective - self.lower_bound) / max(abs(objective), 1e-300)
 
 
-def priced(network: Network, seed: int = 0, gap: float = _GAP) -> Priced:
+def priced(network: Network, gap: float = _GAP) -> Priced:
     """Solve P2 by its prices and certify the result.
 
     Parameters
     ----------
-    seed : int
-        Of the kicks.
     gap : float
         Certified relative distance from the optimum that is small enough: what could only lower it
         is then left out.
@@ -93,34 +87,17 @@ def priced(network: Network, seed: int = 0, gap: float = _GAP) -> Priced:
     pairs, cost = near(network, prices, _NEAR)
     dual = dual_value(network, prices, pairs.least(cost))
     best = pairs.servers[np.lexsort((cost, pairs.users))[pairs.start]]
-    current = allocate(network, fill_empty(network, best))
-    history = [current.objective]
+    start = allocate(network, fill_empty(network, best))
     # Who has one server alone cannot move.
     movable = np.bincount(pairs.users)[pairs.users] > 1
     moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])
     clock_price = prices.frequency[moves.servers]
     moves = moves.between(clock_price / _DRIFT, clock_price * _DRIFT)
     solved = SolvedSets(network)
-    current, bound = descend(network, current, moves, solved), dual
-    rng = np.random.default_rng(seed)
-    # The cheaper step comes first: a proof at once, better decisions, then what sets can prove.
-    for rounds, kicks in ((1, min(_KICKS, _KICKS_BY_SQUARE // network.users**2)), (_ROUNDS, 0)):
-        history.append(current.objective)
-        current, bound = closed(network, prices, pairs, cost, current, gap, rounds)
-        if current.objective - bound <= gap * abs(current.objective):
-            break
-        for _ in range(kicks):
-            found = descend(network, _kicked(network, current, moves, rng), moves, solved)
-            current = found if found.objective < current.objective else current
-            history.append(current.objective)
-    return Priced(current, prices, dual, bound, (*history, current.objective))
 
+    def improve(association: IntArray) -> Allocation:
+        return descend(network, allocate(network, association), moves, solved)
 
-def _kicked(
-    network: Network, current: Allocation, pairs: Pairs, rng: np.random.Generator
-) -> Allocation:
-    """Move some users to another of their near servers."""
-    association = current.decision.association.copy()
-    chosen = rng.permutation(len(pairs.users))[: max(2, int(_KICKED * network.users))]
-    association[pairs.users[chosen]] = pairs.servers[chosen]
-    return allocate(network, fill_empty(network, association))
+    moved = descend(network, start, moves, solved)
+    end, bound = closed(network, prices, pairs, cost, moved, gap, improve)
+    return Priced(end, prices, dual, bound, (start.objective, moved.objective, end.objective))

@@ -9,7 +9,8 @@ left are solved exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from mecllm.allocation import Groups, Uplink, Work
 from mecllm.allocation.communication import share_bandwidth
 from mecllm.allocation.computation import share_clock
 from mecllm.allocation.groups import Mask
-from mecllm.allocation.layers import split_layers
-from mecllm.certified.pairs import PairCosts, Pairs, Prices
+from mecllm.allocation.layers import priced_split, split_layers
+from mecllm.certified.pairs import PairCosts, Prices
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
@@ -33,23 +34,20 @@ class UserSets:
     server : int array (S,)
     cost : array (S,)
         Lower bound on the cost with the best resources.
-    bandwidth_price, frequency_price : array (S,)
-        λ and ν [1/Hz] of these.
     """
 
     member: Mask
     server: IntArray
     cost: Array
-    bandwidth_price: Array
-    frequency_price: Array
 
     @classmethod
     def none(cls, users: int) -> UserSets:
         """No sets."""
-        return cls(np.zeros((0, users), dtype=bool), np.zeros(0, np.int64), *np.zeros((3, 0)))
+        return cls(np.zeros((0, users), dtype=bool), np.zeros(0, np.int64), np.zeros(0))
 
-    def joined(self, network: Network, member: Mask, server: IntArray) -> UserSets:
-        """Return these sets and those of others that are new, solved.
+    @classmethod
+    def of(cls, network: Network, member: Mask, server: IntArray) -> UserSets:
+        """Solve some sets.
 
         Parameters
         ----------
@@ -59,24 +57,9 @@ class UserSets:
         Returns
         -------
         UserSets
-            The new ones last.
         """
-        known = set(_keys(self.member, self.server))
-        new = [key not in known for key in _keys(member, server)]
-        row, user = np.nonzero(member[new])
-        _, *solved = group_costs(network, Groups(user, row, server[new]))
-        own = (getattr(self, field.name) for field in fields(self))
-        columns = zip(own, (member[new], server[new], *solved), strict=True)
-        return UserSets(*(np.concatenate(pair) for pair in columns))
-
-    def reduced(self, worth: Array) -> Array:
-        """Cost (S,) less the worth π (N,) of the users."""
-        return self.cost - self.member @ worth
-
-
-def _keys(member: Mask, server: IntArray) -> list[tuple[int, bytes]]:
-    packed = np.packbits(member, axis=1)
-    return [(m, row.tobytes()) for m, row in zip(server.tolist(), packed, strict=True)]
+        row, user = np.nonzero(member)
+        return cls(member, server, group_bounds(network, Groups(user, row, server)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,23 +68,23 @@ class SetBounds:
 
     Parameters
     ----------
-    pairs : Pairs
-        K pairs; a set that uses another is none.
-    reduced : array (K, Q)
-        V + J at each of Q prices, less the user's worth.
-    low : array (M, Q)
-        Least of all sets at each of them.
+    pairs : list of IntArray
+        Users (F,) that each of the M servers may have; a set with another is none.
+    reduced : list of Array
+        V + J (F, Q) of these at each of Q prices, less the user's worth.
     paid : array (M, Q)
         What the server's whole capacity is worth at them.
     users : int
         N.
+    empty : float
+        Cost of a server without users.
     """
 
-    pairs: Pairs
-    reduced: Array
-    low: Array
+    members: list[IntArray]
+    reduced: list[Array]
     paid: Array
     users: int
+    empty: float
 
     @classmethod
     def of(
@@ -124,14 +107,20 @@ class SetBounds:
         """
         cost = np.stack([costs.at(prices)[0] for prices in points], axis=1)
         paid = np.stack([capacity_worth(network, prices) for prices in points], axis=1)
-        reduced, low = cost - worth[costs.users, None], -paid
-        np.add.at(low, costs.servers, np.minimum(reduced, 0.0))
-        return cls(costs, reduced, low, paid, network.users)
+        order = np.argsort(costs.servers, kind="stable")
+        first = np.cumsum(np.bincount(costs.servers, minlength=network.servers))[:-1]
+        users, reduced = costs.users[order], cost[order] - worth[costs.users[order], None]
+        members = np.split(users, first)
+        return cls(members, np.split(reduced, first), paid, network.users, _empty_cost(network))
 
-    @property
+    @cached_property
     def floor(self) -> Array:
         """Lower bound (M,) on the reduced cost of any set."""
-        return self.low.max(axis=1)
+        least = [
+            np.min(np.max(_least_sums(reduced) - paid, axis=1)[1:], initial=self.empty)
+            for reduced, paid in zip(self.reduced, self.paid, strict=True)
+        ]
+        return np.array(least)
 
     def below(self, limit: Array, most: int) -> tuple[Mask, IntArray] | None:
         """List the sets whose bound is at most a limit.
@@ -148,42 +137,63 @@ class SetBounds:
         member, server : bool array (S, N), int array (S,)
             No set below the limit is missed; or None if there are too many.
         """
-        home, gains = self.pairs.servers, np.minimum(self.reduced, 0.0)
-        # Whether the pair is in some set below the limit, and whether some set does without it.
-        inside = np.max(self.low[home] + (self.reduced - gains), axis=1) <= limit[home]
-        outside = np.max(self.low[home] - gains, axis=1) <= limit[home]
-        members, total = [], 0
-        for server in range(len(limit)):
-            own = np.flatnonzero((home == server) & inside)
-            sure, free = own[~outside[own]], own[outside[own]]
-            # Who decides most comes first.
-            free = free[np.argsort(-np.abs(self.reduced[free, 0]), kind="stable")]
-            bound = (self.reduced[sure].sum(axis=0) - self.paid[server])[None]
-            chosen = self._enumerated(free, bound, limit[server], most - total)
+        members: list[Mask] = []
+        for own, reduced, paid, end in zip(
+            self.members, self.reduced, self.paid, limit, strict=True
+        ):
+            chosen = _chosen(reduced, paid, end, most)
             if chosen is None:
                 return None
             member = np.zeros((len(chosen), self.users), dtype=bool)
-            member[:, self.pairs.users[sure]] = True
-            member[:, self.pairs.users[free]] = chosen
+            member[:, own] = chosen
             members.append(member)
-            total += len(member)
+            most -= len(member)
         sizes = [len(member) for member in members]
         return np.concatenate(members), np.repeat(np.arange(len(limit)), sizes)
 
-    def _enumerated(self, free: IntArray, bound: Array, limit: float, most: int) -> Mask | None:
-        """Choices (S, F) among the pairs (F,) of a server, from the bound (1, Q) without them."""
-        gains = np.minimum(self.reduced[free], 0.0)
-        rest = np.cumsum(gains[::-1], axis=0)[::-1] - gains
-        chosen = np.zeros((1, len(free)), dtype=bool)
-        for i, pair in enumerate(free):
-            joined = bound + self.reduced[pair]
-            stays, joins = (np.max(amount + rest[i], axis=1) <= limit for amount in (bound, joined))
-            bound = np.concatenate([bound[stays], joined[joins]])
-            chosen = np.concatenate([chosen[stays], chosen[joins]])
-            chosen[np.sum(stays) :, i] = True
-            if len(chosen) > most:
-                return None
-        return chosen
+
+def _least_sums(reduced: Array) -> Array:
+    """Sum (F+1, Q) of the k least of F amounts (F, Q), k = 0..F."""
+    return np.pad(np.cumsum(np.sort(reduced, axis=0), axis=0), ((1, 0), (0, 0)))
+
+
+def _chosen(reduced: Array, paid: Array, limit: float, most: int) -> Mask | None:
+    """Choices (S, F) among the F users of a server whose bound is at most a limit."""
+    inside, outside, counts = _possible(reduced, paid, limit)
+    sure, free = np.flatnonzero(inside & ~outside), np.flatnonzero(inside & outside)
+    # Who decides most comes first.
+    free = free[np.argsort(-np.abs(reduced[free]).sum(axis=1), kind="stable")]
+    chosen = np.zeros((len(counts), len(reduced)), dtype=bool)
+    chosen[:, sure] = True
+    bound = np.repeat((reduced[sure].sum(axis=0) - paid)[None], len(counts), axis=0)
+    # How many of those not decided yet the set still takes.
+    left = counts - len(sure)
+    for place, user in enumerate(free):
+        rest = _least_sums(reduced[free[place + 1 :]])
+        bounds = np.stack([bound, bound + reduced[user]])
+        lefts = np.stack([left, left - 1])
+        fits = (lefts >= 0) & (lefts < len(rest))
+        ends = bounds + rest[np.where(fits, lefts, 0)]
+        side, row = np.nonzero(fits & (ends.max(axis=2) <= limit))
+        if len(row) > most:
+            return None
+        chosen, bound, left = chosen[row], bounds[side, row], lefts[side, row]
+        chosen[side == 1, user] = True
+    return chosen
+
+
+def _possible(reduced: Array, paid: Array, limit: float) -> tuple[Mask, Mask, IntArray]:
+    """Whether some set below a limit has, and does without, each user (F,); numbers of users."""
+    rank = np.argsort(np.argsort(reduced, axis=0, kind="stable"), axis=0, kind="stable")
+    sums = _least_sums(reduced) - paid
+    counts = np.flatnonzero(sums.max(axis=1) <= limit)
+    # No set has less than nobody or more than all: the last row is beyond either end.
+    sums = np.concatenate([sums, np.full((1, len(paid)), np.inf)])
+    number = counts[:, None, None]
+    among, fewer, same, more = rank < number, *(sums[number[:, :, 0] + i] for i in (-1, 0, 1))
+    inside = np.where(among, same, fewer + reduced).max(axis=2) <= limit
+    outside = np.where(among, more - reduced, same).max(axis=2) <= limit
+    return inside.any(axis=0), outside.any(axis=0), counts
 
 
 def capacity_worth(network: Network, prices: Prices) -> Array:
@@ -192,9 +202,7 @@ def capacity_worth(network: Network, prices: Prices) -> Array:
     return bandwidth + prices.frequency * network.server_frequency_max
 
 
-def group_costs(
-    network: Network, groups: Groups, layers: Array | None = None
-) -> tuple[Array, Array, Array, Array]:
+def group_costs(network: Network, groups: Groups, layers: Array | None = None) -> Array:
     """Cost each group of users with its own best bandwidth, power, clocks and α.
 
     Parameters
@@ -206,25 +214,50 @@ def group_costs(
 
     Returns
     -------
-    cost, bound : array (G,)
-        Cost of the group, infinite where it is empty and the capacities are equalities, and a
-        lower bound on it (the cost itself at given α).
-    bandwidth_price, frequency_price : array (G,)
-        λ and ν [1/Hz].
+    array (G,)
+        Infinite where the group is empty and the capacities are equalities.
     """
-    uplink = Uplink.of(network, groups.users, groups.server)
-    work = Work.of(network, groups.users, groups.server)
-    bandwidth, price = share_bandwidth(uplink, groups, network.bandwidth_max[groups.servers])
-    upload = groups.total(uplink.cost(bandwidth, uplink.best_power(bandwidth)))
-    equal = network.formulation.capacity == "equal"
-    limit = network.server_frequency_max[groups.servers]
+    work, _, limit, equal = _work(network, groups)
     if layers is None:
-        split = split_layers(work, groups, limit, equal)
-        rest, least, clock_price = split.value, split.bound, split.price
+        rest = split_layers(work, groups, limit, equal).value
     else:
         own = layers[groups.users]
-        clock, clock_price = share_clock(work, groups, own, limit, equal)
-        rest = least = groups.total(work.cost(own, clock))
-    empty = np.inf if equal else 0.0
-    cost, bound = (np.where(groups.size > 0, upload + x, empty) for x in (rest, least))
-    return cost, bound, price, clock_price
+        rest = groups.total(work.cost(own, share_clock(work, groups, own, limit, equal)[0]))
+    return np.where(groups.size > 0, _uploads(network, groups) + rest, _empty_cost(network))
+
+
+def group_bounds(network: Network, groups: Groups) -> Array:
+    """Bound what each group of users costs at least.
+
+    Parameters
+    ----------
+    groups : Groups
+        Users of each of G groups and its server.
+
+    Returns
+    -------
+    array (G,)
+        At most what `group_costs` gives.
+    """
+    split = priced_split(*_work(network, groups))
+    bound = _uploads(network, groups) + split.bound
+    return np.where(groups.size > 0, bound, _empty_cost(network))
+
+
+def _uploads(network: Network, groups: Groups) -> Array:
+    """Cost (G,) of each group's uploads."""
+    uplink = Uplink.of(network, groups.users, groups.server)
+    bandwidth, _ = share_bandwidth(uplink, groups, network.bandwidth_max[groups.servers])
+    return groups.total(uplink.cost(bandwidth, uplink.best_power(bandwidth)))
+
+
+def _work(network: Network, groups: Groups) -> tuple[Work, Groups, Array, bool]:
+    """Return what `split_layers` asks for."""
+    work = Work.of(network, groups.users, groups.server)
+    limit = network.server_frequency_max[groups.servers]
+    return work, groups, limit, network.formulation.capacity == "equal"
+
+
+def _empty_cost(network: Network) -> float:
+    """Cost of a server without users, which equalities do not allow."""
+    return np.inf if network.formulation.capacity == "equal" else 0.0

@@ -55,9 +55,9 @@ def test_certified_gap_of_a_larger_network(name):
     assert 0 <= result.gap < 1e-4
 
 
-def test_same_seed_same_result():
+def test_same_network_same_result():
     network = Scenario.load("repaired").replace(users=20, servers=4).draw(0)
-    one, two = priced(network, 1), priced(network, 1)
+    one, two = priced(network), priced(network)
     assert one.lower_bound == two.lower_bound
     assert np.array_equal(one.allocation.decision.bandwidth, two.allocation.decision.bandwidth)
     assert list(one.history) == sorted(one.history, reverse=True)

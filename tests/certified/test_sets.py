@@ -9,10 +9,12 @@ from hypothesis import assume, given, strategies as st
 from mecllm.allocation import Groups, allocate
 from mecllm.certified import partition
 from mecllm.certified.dual import lower_bound
+from mecllm.certified.headcount import CountPrices
+from mecllm.certified.pairs import PairCosts
 from mecllm.certified.partition import refined_bound
 from mecllm.certified.prices import dual_prices
 from mecllm.certified.pricing import priced
-from mecllm.certified.sets import UserSets, group_costs
+from mecllm.certified.sets import SetBounds, UserSets, group_bounds, group_costs
 from mecllm.study.bench import sized
 from tests.certified.test_certificate import enumerated
 from tests.examples import LITERAL, REPAIRED, networks, small
@@ -47,8 +49,27 @@ def test_a_better_worth_of_users_raises_the_bound(track, monkeypatch):
     several = refined_bound(network, prices, best)
     monkeypatch.setattr(partition, "_ROUNDS", 1)
     one = refined_bound(network, prices, best)
-    assert lower_bound(network, prices) < one <= several
-    assert track == "literal" or one < several
+    assert lower_bound(network, prices) < one < several
+
+
+@given(networks(), st.integers(0, 10**6))
+def test_sets_below_a_limit_are_found_whatever_the_worth(network, seed):
+    rng = np.random.default_rng(seed)
+    costs, users = PairCosts.every(network), network.users
+    worth = rng.normal(size=users) * costs.at(dual_prices(network))[0].mean()
+    load = rng.integers(0, users, size=network.servers)
+    points = CountPrices.around(network, dual_prices(network), load).points
+    bounds = SetBounds.of(network, costs, points, worth)
+    member = np.array(list(product([False, True], repeat=users)))
+    for server in range(network.servers):
+        sets = UserSets.of(network, member, np.full(len(member), server))
+        reduced = sets.cost - member @ worth
+        slack = 1e-9 * (1 + np.abs(worth).sum() + np.abs(bounds.paid).max())
+        assert bounds.floor[server] <= reduced.min() + slack
+        limit = np.where(np.arange(network.servers) == server, np.quantile(reduced, 0.3), -np.inf)
+        found, home = bounds.below(limit + slack, len(member))
+        assert set(home) <= {server}
+        assert {tuple(m) for m in member[reduced <= limit[server]]} <= {tuple(m) for m in found}
 
 
 @given(st.integers(0, 10**6))
@@ -63,7 +84,7 @@ def test_the_choice_of_sets_is_the_best(seed):
         for choice in product(*own)
         if np.all(member[list(choice)].sum(axis=0) == 1)
     ]
-    known = UserSets(member, server, *np.zeros((3, count)))
+    known = UserSets(member, server, np.zeros(count))
     total, association = partition._choice(known, excess, 3.0)
     if all(len(sets) for sets in own) and totals:
         assert total == pytest.approx(min(totals))
@@ -75,7 +96,7 @@ def test_choices_of_more_users_than_a_word_has_bits():
     users = 150
     halves = np.arange(users) % 2 == 0
     member = np.stack([halves, ~halves, np.ones(users, bool), np.zeros(users, bool)])
-    known = UserSets(member, np.array([0, 1, 0, 1]), *np.zeros((3, 4)))
+    known = UserSets(member, np.array([0, 1, 0, 1]), np.zeros(4))
     total, association = partition._choice(known, np.array([0.1, 0.2, 0.2, 0.2]), 1.0)
     assert total == pytest.approx(0.3)
     np.testing.assert_array_equal(association, np.where(halves, 0, 1))
@@ -85,11 +106,12 @@ def test_choices_of_more_users_than_a_word_has_bits():
 @pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
 def test_costs_of_groups_are_those_of_the_allocation(formulation):
     network, association = small(2, 6, 2, formulation)
-    cost, bound, bandwidth_price, _ = group_costs(network, Groups.of(association, 2))
+    groups = Groups.of(association, 2)
+    cost, bound = group_costs(network, groups), group_bounds(network, groups)
     found = allocate(network, association)
     home = network.users * [0]
     assert cost.sum() == pytest.approx(found.objective, rel=1e-12)
     assert np.all(bound <= cost)
-    np.testing.assert_allclose(bandwidth_price, found.bandwidth_price)
-    empty = group_costs(network, Groups(np.arange(6), np.array(home), np.arange(2)))[0][1]
+    assert bound.sum() == pytest.approx(found.lower_bound, rel=1e-12)
+    empty = group_costs(network, Groups(np.arange(6), np.array(home), np.arange(2)))[1]
     assert empty == (np.inf if formulation.capacity == "equal" else 0.0)
