@@ -64,6 +64,12 @@ class Pairs:
     users: IntArray
     servers: IntArray
 
+    @classmethod
+    def every(cls, network: Network) -> Pairs:
+        """All N·M pairs."""
+        users = np.repeat(np.arange(network.users), network.servers)
+        return cls(users, np.tile(np.arange(network.servers), network.users))
+
     @cached_property
     def start(self) -> IntArray:
         """First pair (n,) of each user."""
@@ -123,9 +129,9 @@ class PairCosts(Pairs):
 
     @classmethod
     def every(cls, network: Network) -> PairCosts:
-        """All N·M pairs."""
-        users = np.repeat(np.arange(network.users), network.servers)
-        return cls.of(network, users, np.tile(np.arange(network.servers), network.users))
+        """All N·M pairs, with every α open."""
+        pairs = Pairs.every(network)
+        return cls.of(network, pairs.users, pairs.servers)
 
     def at(self, prices: Prices) -> tuple[Array, Array, Array]:
         """Return V + J, the bandwidth and the clock (K,) that attain it."""

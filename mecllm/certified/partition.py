@@ -31,13 +31,14 @@ from mecllm.system.network import Network
 _ROWS = 80_000
 # Rounds, each for the numbers of users of a better decision.
 _ROUNDS = 5
-# Associations drawn by the shares that users have of servers, where nothing else is left.
-_DRAWS = 6
+# Where nothing else is left, associations are drawn by the shares that users have of servers; users
+# in all of them.
+_DRAWN = 1_000
 # Sets are sought in steps, each by a larger part of what the bound lacks to the decision beyond the
 # least of their server, as long as the rows suffice.
 _PARTS = (1 / 8, 1 / 2, 1)
-# More open pairs than this beside one a user would take longer than all the rest.
-_OPEN = 400
+# Open pairs beside one a user, times users: with more, sets would take longer than all the rest.
+_OPEN = 100_000
 # Reach that lets every pair through.
 _WIDEST = 1e9
 # Choices of sets looked at for a server: tens of milliseconds.
@@ -121,7 +122,7 @@ def closed(
             worth, counts, share = raised(network, costs, paid, counts)
             best = min(best, improve(_drawn(network, costs, share)), key=_objective)
         else:
-            for _ in range(_DRAWS):
+            for _ in range(_DRAWN // network.users):
                 drawn = _drawn(network, costs, share / rng.exponential(size=len(share)))
                 best = min(best, improve(drawn), key=_objective)
             if best.objective == known:
@@ -180,7 +181,7 @@ def _open_pairs(
         if reach is not None:
             pairs, cost = near(network, prices, min(reach, _WIDEST))
         keep = cost <= worth[pairs.users] + lacking
-        if keep.sum() > network.users + _OPEN:
+        if (keep.sum() - network.users) * network.users > _OPEN:
             return None
     return PairCosts.of(network, pairs.users[keep], pairs.servers[keep])
 

@@ -32,6 +32,8 @@ from mecllm.system.network import Network
 
 # Pairs in one block: 250,000 doubles are 2 MB an array.
 _BLOCK = 250_000
+# So few pairs are sooner costed than bounded.
+_FEW = 2_000
 # Servers asked for first, where only the nearest are, and how many times as many the next time.
 _FIRST, _FACTOR = 32, 2
 # Kinds of chips that are told apart, and prices at which the cost of the layers of each is known.
@@ -92,6 +94,8 @@ def candidates(network: Network, prices: Prices, reach: float, most: int | None 
     Pairs
         All that `near` would keep where `most` is not given, and some others.
     """
+    if network.users * network.servers <= _FEW:
+        return Pairs.every(network)
     screen = _Screen(network, prices, reach, most)
     first = _FIRST if isinstance(network.gain, DistanceGain) else network.servers
     size = max(1, _BLOCK // min(first, network.servers))

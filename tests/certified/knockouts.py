@@ -30,6 +30,10 @@ def _no_floor(self, users):
     return np.zeros((len(users), self._nodes.size))
 
 
+def _not_raised(network, costs, worth, counts):
+    return worth, counts, np.ones(len(costs.users))
+
+
 # Name: (module or class, attribute, what stands there without the part).
 PARTS = {
     "nothing": (),
@@ -45,11 +49,17 @@ PARTS = {
     "moves together": ((moves, "_together", lambda *_: None),),
     "moves and swaps": ((moves, "_improve", lambda *_: None),),
     "swaps": ((moves, "_swaps", lambda *_: []),),
-    "kicks": ((pricing, "_KICKS", 0),),
-    "sets": ((partition, "_OPEN", -NOTHING),),
-    "better worth": ((pricing, "_ROUNDS", 1),),
+    "hopeless trials": ((moves, "_HOPELESS", np.inf),),
+    "sets": ((partition, "_OPEN", -1),),
+    "sets by parts": ((partition, "_PARTS", (1,)),),
+    "prices by number": ((partition, "raised", _not_raised),),
+    "draws": ((partition, "_DRAWN", 0),),
+    "all pairs where few": ((screening, "_FEW", 0),),
     "last round of prices": ((prices, "_FINEST_USERS", 0),),
     "rounds of prices": ((prices, "_SMALL", NOTHING),),
+    "no rounds on few pairs": ((prices, "_SMALL", 0),),
+    "chords": ((layers._Ends, "crossing", lambda self, capacity, stayed: self.price.mean(axis=0)),),
+    "nearest servers": ((screening, "_FIRST", NOTHING),),
 }
 
 
