@@ -6,7 +6,7 @@ V is the least cost of an upload that pays λ for its bandwidth, J the least cos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -101,14 +101,10 @@ class PairCosts(Pairs):
     ----------
     uplink, work : Uplink, Work
         Constants of the pairs.
-    low, high : int array (K,), optional
-        Bounds on the best α of the pair.
     """
 
     uplink: Uplink
     work: Work
-    low: IntArray | None = None
-    high: IntArray | None = None
 
     @classmethod
     def of(cls, network: Network, users: IntArray, servers: IntArray) -> PairCosts:
@@ -122,14 +118,14 @@ class PairCosts(Pairs):
         Returns
         -------
         PairCosts
-            With every α in {1..Υ-1} open.
+            Over every α in {1..Υ-1}.
         """
         uplink, work = Uplink.of(network, users, servers), Work.of(network, users, servers)
         return cls(users, servers, uplink, work)
 
     @classmethod
     def every(cls, network: Network) -> PairCosts:
-        """All N·M pairs, with every α open."""
+        """All N·M pairs and their constants."""
         pairs = Pairs.every(network)
         return cls.of(network, pairs.users, pairs.servers)
 
@@ -151,7 +147,7 @@ class PairCosts(Pairs):
             V + J, and the b [Hz] and f [Hz] that attain it.
         """
         upload, bandwidth = self.upload(bandwidth_price)
-        _, clock, layers = priced_layers(self.work, frequency_price, self.low, self.high)
+        _, clock, layers = priced_layers(self.work, frequency_price)
         return upload + layers, bandwidth, clock
 
     def upload(self, price: Array) -> tuple[Array, Array]:
@@ -160,19 +156,3 @@ class PairCosts(Pairs):
             return np.zeros(len(price)), np.zeros(len(price))
         bandwidth, power, _ = self.uplink.demand(price)
         return self.uplink.cost(bandwidth, power) + price * bandwidth, bandwidth
-
-    def between(self, one: Array, two: Array) -> PairCosts:
-        """Keep only those α that are best at a price of the clock between two (K,) of one sign.
-
-        Parameters
-        ----------
-        one, two : array (K,)
-            ν [1/Hz].
-
-        Returns
-        -------
-        PairCosts
-            The same pairs with bounds on α.
-        """
-        ends = [priced_layers(self.work, price, self.low, self.high)[0] for price in (one, two)]
-        return replace(self, low=np.minimum(*ends), high=np.maximum(*ends))

@@ -27,8 +27,6 @@ from mecllm.system.network import Network
 _GAP = 1e-6
 # Pairs that moves may use: dearer than the user's best by at most this share of it.
 _NEAR = 0.03
-# The α that moves may look for are those that are best at prices up to this factor off.
-_DRIFT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +89,6 @@ def priced(network: Network, gap: float = _GAP) -> Priced:
     # Who has one server alone cannot move.
     movable = np.bincount(pairs.users)[pairs.users] > 1
     moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])
-    clock_price = prices.frequency[moves.servers]
-    moves = moves.between(clock_price / _DRIFT, clock_price * _DRIFT)
     solved = SolvedSets(network)
 
     def improve(association: IntArray) -> Allocation:

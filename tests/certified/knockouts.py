@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mecllm.allocation import enumeration, layers, logarithm, search
-from mecllm.certified import moves, partition, prices, pricing, screening
+from mecllm.certified import moves, partition, prices, screening
 from mecllm.certified.pricing import priced
 from mecllm.study.bench import TRACKS, sized
 
@@ -39,7 +39,6 @@ PARTS = {
     "nothing": (),
     "table of roots": ((logarithm, "root", _plain_root),),
     "narrowing of α": ((enumeration, "_ENUMERATED", NOTHING),),
-    "α between two prices": ((pricing.PairCosts, "between", lambda self, one, two: self),),
     "floor of J in screening": ((screening._Screen, "_layers_at_nodes", _no_floor),),
     "kinds of chips": ((screening, "_KINDS", 1),),
     "tangents": ((layers, "_TANGENTS_EVERY", NOTHING),),
