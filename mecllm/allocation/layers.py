@@ -17,8 +17,6 @@ from mecllm.system.constraints import LEAST_CLOCK
 _MAX_STEPS = 60
 # The search ends where the dual can be higher by at most this share of it.
 _SETTLED = 1e-10
-# One price in so many is where tangents meet: they find a kink, which straight lines creep up to.
-_TANGENTS_EVERY = 5
 
 
 def split_layers(work: Work, groups: Groups, capacity: Array, equal: bool) -> Split:
@@ -146,8 +144,7 @@ def _bracket(
 
     α rises with |ν| and the clocks move with R against it, so that the price at which the α of one
     end would fill the server lies at the other end's side of the best price. That opens the
-    bracket, and closes it where both ends come to one α. In between, the slope is nearly straight
-    where many rows share a server; and tangents meet close to a kink, where few do.
+    bracket, and closes it where both ends come to one α. In between, the slope is nearly straight.
 
     Parameters
     ----------
@@ -175,8 +172,7 @@ def _bracket(
         if step == 0:
             trial, low, high = filling, layers[rows], np.full(len(rows), work.layers - 1)
         else:
-            kink = step % _TANGENTS_EVERY == 0
-            trial = ends.meeting()[0] if kink else ends.crossing(capacity, stayed)
+            trial = ends.crossing(capacity, stayed)
             low, high = np.sort(ends.layers[:, rows], axis=0)
             inside = (trial > ends.price[0]) & (trial < ends.price[1])
             trial = np.where(inside, trial, ends.price.mean(axis=0))
