@@ -32,8 +32,8 @@ _ROWS = 80_000
 # Rounds, each for the numbers of users of a better decision.
 _ROUNDS = 5
 # Where nothing else is left, associations are drawn by the shares that users have of servers; users
-# in all of them.
-_DRAWN = 1_000
+# in all of them, and what is added to every share.
+_DRAWN, _CHANCE = 1_000, 0.05
 # Sets are sought in steps, each by a larger part of what the bound lacks to the decision beyond the
 # least of their server, as long as the rows suffice.
 _PARTS = (1 / 8, 1 / 2, 1)
@@ -123,7 +123,7 @@ def closed(
             best = min(best, improve(_drawn(network, costs, share)), key=_objective)
         else:
             for _ in range(_DRAWN // network.users):
-                drawn = _drawn(network, costs, share / rng.exponential(size=len(share)))
+                drawn = _drawn(network, costs, (share + _CHANCE) / rng.exponential(size=len(share)))
                 best = min(best, improve(drawn), key=_objective)
             if best.objective == known:
                 break
