@@ -22,8 +22,7 @@ from mecllm.system.network import Network
 # Rows over the trials of each kind in a round, the most promising trials by price, and trials at
 # least, per server: they bound the time of a round.
 _TRIAL_ROWS, _TRIALS_PER_SERVER = 200_000, 2
-# Trials whose price says that they cost more than this share of a user's mean cost are hopeless:
-# without them a descent takes half the time at 1,000 users.
+# Trials expected to cost more than this share of a user's mean cost are left out: 1.5 times at 500.
 _HOPELESS = 0.01
 # Swap partners tried for each promising move.
 _PARTNERS = 50
@@ -52,17 +51,11 @@ class SolvedSets:
         self.known: dict[tuple[int, bytes], float] = {}
 
     def costs(self, sets: Sequence[tuple[int, IntArray]]) -> Array:
-        """Cost each set.
+        """Cost each set, a server with its users sorted.
 
         Parameters
         ----------
         sets : sequence of (int, int array)
-            A server and its users, sorted.
-
-        Returns
-        -------
-        array
-            One cost a set.
         """
         keys = [(server, users.tobytes()) for server, users in sets]
         new = {key: item for key, item in zip(keys, sets, strict=True) if key not in self.known}
@@ -131,7 +124,7 @@ def _repeated(
 
 
 def _together(network: Network, current: Allocation, pairs: PairCosts) -> IntArray | None:
-    """Make many moves at once, as long as the next is expected to pay after those before it."""
+    """Make many moves at once while the next is expected to pay: 3 times at 500 users."""
     outlook = _Outlook.of(network, current, pairs)
     slack = current.objective - current.lower_bound
     open_ = np.flatnonzero(outlook.reduced < slack)

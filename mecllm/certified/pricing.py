@@ -64,8 +64,8 @@ def priced(network: Network, gap: float = _GAP) -> Priced:
     Parameters
     ----------
     gap : float
-        Certified relative distance from the optimum that is small enough: what could only lower it
-        is then left out.
+        Certified relative distance from the optimum at which the search ends; the default is less
+        than any figure or table shows.
 
     Returns
     -------

@@ -59,7 +59,7 @@ class UserSets:
         UserSets
         """
         row, user = np.nonzero(member)
-        return cls(member, server, group_bounds(network, Groups(user, row, server)))
+        return cls(member, server, _group_bounds(network, Groups(user, row, server)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,19 +226,8 @@ def group_costs(network: Network, groups: Groups, layers: Array | None = None) -
     return np.where(groups.size > 0, _uploads(network, groups) + rest, _empty_cost(network))
 
 
-def group_bounds(network: Network, groups: Groups) -> Array:
-    """Bound what each group of users costs at least.
-
-    Parameters
-    ----------
-    groups : Groups
-        Users of each of G groups and its server.
-
-    Returns
-    -------
-    array (G,)
-        At most what `group_costs` gives.
-    """
+def _group_bounds(network: Network, groups: Groups) -> Array:
+    """Bound what each group (G,) of users costs at least."""
     split = priced_split(*_work(network, groups))
     bound = _uploads(network, groups) + split.bound
     return np.where(groups.size > 0, bound, _empty_cost(network))

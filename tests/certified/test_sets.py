@@ -14,7 +14,7 @@ from mecllm.certified.pairs import PairCosts
 from mecllm.certified.partition import refined_bound
 from mecllm.certified.prices import dual_prices
 from mecllm.certified.pricing import priced
-from mecllm.certified.sets import SetBounds, UserSets, group_bounds, group_costs
+from mecllm.certified.sets import SetBounds, UserSets, _group_bounds, group_costs
 from mecllm.study.bench import sized
 from tests.certified.test_certificate import enumerated
 from tests.examples import LITERAL, REPAIRED, networks, small
@@ -34,7 +34,6 @@ def test_odd_networks_are_proved_optimal(network):
 @pytest.mark.parametrize("rows", [6, 20, 60])
 def test_few_sets_give_true_bounds_too(formulation, rows, monkeypatch):
     monkeypatch.setattr(partition, "_ROWS", rows)
-    monkeypatch.setattr(partition, "_LEAST_REACH", 1e-6)
     for seed in range(6):
         network, association = small(seed, 6, 2, formulation)
         prices = dual_prices(network)
@@ -107,7 +106,7 @@ def test_choices_of_more_users_than_a_word_has_bits():
 def test_costs_of_groups_are_those_of_the_allocation(formulation):
     network, association = small(2, 6, 2, formulation)
     groups = Groups.of(association, 2)
-    cost, bound = group_costs(network, groups), group_bounds(network, groups)
+    cost, bound = group_costs(network, groups), _group_bounds(network, groups)
     found = allocate(network, association)
     home = network.users * [0]
     assert cost.sum() == pytest.approx(found.objective, rel=1e-12)
