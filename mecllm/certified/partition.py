@@ -100,6 +100,8 @@ def closed(
     """
     paid = pairs.least(cost)
     bound = dual_value(network, prices, paid)
+    if best.objective - bound <= gap * abs(best.objective):
+        return best, bound
     costs = _open_pairs(network, prices, pairs, cost, best.objective - bound)
     if costs is None:
         return best, bound
