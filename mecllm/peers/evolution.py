@@ -30,7 +30,7 @@ def genetic(network: Network, start: Decision, limit: float, seed: int) -> tuple
     start : Decision
         Its χ is in the first generation.
     limit : float
-        Most time [s].
+        Most processor time [s].
     seed : int
         Of all random numbers.
 
@@ -73,7 +73,7 @@ def swarm(network: Network, start: Decision, limit: float, seed: int) -> tuple[D
     start : Decision
         Its χ is among the first particles.
     limit : float
-        Most time [s].
+        Most processor time [s].
     seed : int
         Of all random numbers.
 
@@ -102,10 +102,9 @@ def _searched(network: Network, algorithm: Any, limit: float, seed: int) -> tupl
     from pymoo.core.problem import Problem
     from pymoo.core.termination import Termination
     from pymoo.optimize import minimize
-    from pymoo.termination.max_time import TimeBasedTermination
 
     best: Decision | None = None
-    began = time.perf_counter()
+    began = time.process_time()
     least, idle = np.inf, 0
 
     class Associations(Problem):  # type: ignore[misc]
@@ -133,15 +132,15 @@ def _searched(network: Network, algorithm: Any, limit: float, seed: int) -> tupl
 
         def __init__(self) -> None:
             super().__init__()
-            self.time, self.last = TimeBasedTermination(limit), np.inf
+            self.last = np.inf
 
         def _update(self, algorithm: Any) -> float:
             nonlocal idle
             idle = 0 if least < self.last else idle + 1
             self.last = least
-            return max(self.time.update(algorithm), idle / _PATIENCE)
+            return max((time.process_time() - began) / limit, idle / _PATIENCE)
 
     minimize(Associations(), algorithm, Settled(), seed=seed, verbose=False)
     if best is None:
         raise SolverError("no generation was finished in time")
-    return best, "time" if time.perf_counter() - began >= limit else "settled"
+    return best, "time" if time.process_time() - began >= limit else "settled"

@@ -222,7 +222,7 @@ def bonmin(
     start : Decision
         Where the search begins.
     limit : float
-        Most time [s].
+        Most processor time [s].
     seed : int
         Of no use here.
     perspective : bool
@@ -249,7 +249,7 @@ def relaxed(network: Network, start: Decision, limit: float, seed: int) -> tuple
     start : Decision
         Where the search begins.
     limit : float
-        Most time [s].
+        Most processor time [s].
     seed : int
         Of no use here.
 

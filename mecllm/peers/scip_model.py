@@ -183,7 +183,7 @@ def scip(network: Network, start: Decision, limit: float, seed: int) -> tuple[De
     start : Decision
         Its objective is the limit on what is sought.
     limit : float
-        Most time [s].
+        Most processor time [s].
     seed : int
         Of no use here.
 
@@ -201,6 +201,7 @@ def scip(network: Network, start: Decision, limit: float, seed: int) -> tuple[De
     """
     minlp = _Minlp(network, 1.01 * evaluate(network, start).objective)
     minlp.begin(start)
+    minlp.model.setParam("timing/clocktype", 1)  # of the processor
     minlp.model.setParam("limits/time", limit)
     minlp.model.optimize()
     return _tidy(network, minlp.decision()), str(minlp.model.getStatus())

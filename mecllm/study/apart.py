@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
+import resource
+import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
@@ -23,9 +26,11 @@ from mecllm.system.scenario import TRACKS
 # (network, start, limit [s], seed) → decision and what the solver says of it.
 Method = Callable[[Network, Decision, float, int], tuple[Decision, str]]
 
-# A limit is asked of the solvers themselves, which look at it now and then; who overruns it by
-# more than half is ended. A process that loads what it needs and warms up has a minute.
-_OVERRUN, _LOADING_SECONDS = 1.5, 60.0
+# A limit of processor time is asked of the solvers themselves, which look at it now and then; who
+# overruns it by more than half is ended by the system, and who sleeps through so many of it, by us.
+_OVERRUN, _ASLEEP = 1.5, 20.0
+# A process that loads what it needs has so long, and warms up for so long.
+_LOADING_SECONDS, _WARMING_SECONDS = 300.0, 1.0
 
 
 class Place(NamedTuple):
@@ -74,7 +79,7 @@ def _attempt(method: Method, place: Place, limit: float) -> Attempt:
     place : Place
         On which network.
     limit : float
-        Which it should keep [s].
+        Processor time that it should keep to [s].
 
     Returns
     -------
@@ -104,7 +109,7 @@ class Apart:
         self._end()
 
     def run(self, name: str, method: Method, place: Place, limit: float) -> Attempt:
-        """Let it run a method, for at most half as long again as the limit.
+        """Let it run a method, for at most half as much processor time again as the limit.
 
         Parameters
         ----------
@@ -129,19 +134,21 @@ class Apart:
             self._process = context.Process(target=_serve, args=(other,), daemon=True)
             self._process.start()
             other.close()
-        status, began = "its process died", time.perf_counter()
+        began = time.perf_counter()
         try:
             self._line.send((name, method, place, limit))
-            for patience in (_LOADING_SECONDS, _OVERRUN * limit):
+            for patience in (_LOADING_SECONDS, _ASLEEP * limit):
                 began = time.perf_counter()
                 if not self._line.poll(patience):
-                    status = "overran its limit"
+                    status = "slept"
                     break
                 answer = self._line.recv()
             else:
                 return answer
         except (EOFError, ConnectionError):
-            pass
+            self._process.join()
+            overran = self._process.exitcode == -signal.SIGXCPU
+            status = "overran its limit" if overran else "its process died"
         self._end()
         return Attempt(None, float("nan"), time.perf_counter() - began, status)
 
@@ -166,8 +173,23 @@ def _serve(line: Connection) -> None:
             if name not in ready:
                 # What it imports and tabulates once is not its time.
                 for track in TRACKS:
-                    _attempt(method, Place(track, 4, 2, 0), limit)
+                    _attempt(method, Place(track, 4, 2, 0), _WARMING_SECONDS)
                 ready.add(name)
             drawn(place)
             line.send(None)
-            line.send(_attempt(method, place, limit))
+            with _ended_after(_OVERRUN * limit):
+                answer = _attempt(method, place, limit)
+            line.send(answer)
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """Let the system end this process after so much more processor time [s], whatever it is in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    # It counts whole seconds.
+    most = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -69,20 +69,20 @@ _ENTRANTS = {
 _OURS = ("priced", "proposed")
 _EXTRA = ("casadi", "pyscipopt", "pymoo")
 
-# Limit of every run [s]: at 50 users some twenty times what `priced` takes.
+# Limit of every run, of processor time [s]: at 50 users some twenty times what `priced` takes.
 _LIMIT = 10.0
-# N, M, and on how many networks of each track, seeds 0, 1, ..., each method is measured. Who never
-# comes close at a size is measured on few networks there, and on none of the larger ones.
+# N, M, and on how many networks of each track, seeds 0, 1, ..., each method is measured: 25 for who
+# may win, so that a size has fifty networks; few for who never comes close; none at larger sizes.
 _CASES: tuple[tuple[int, int, dict[str, int]], ...] = (
-    (5, 2, {"bonmin": 50, "bonmin-perspective": 50, "scip": 3, "genetic": 10, "swarm": 10}),
-    (10, 3, {"bonmin": 50, "bonmin-perspective": 50, "genetic": 10, "swarm": 10}),
-    (20, 5, {"bonmin": 5, "bonmin-perspective": 5, "genetic": 5, "swarm": 5}),
-    (50, 10, {"bonmin-perspective": 2, "genetic": 3, "swarm": 3}),
-    (200, 10, {"genetic": 2}),
+    (5, 2, {"bonmin": 25, "bonmin-perspective": 25, "scip": 1, "genetic": 5, "swarm": 5}),
+    (10, 3, {"bonmin": 25, "bonmin-perspective": 10, "genetic": 5, "swarm": 5}),
+    (20, 5, {"bonmin": 3, "bonmin-perspective": 3, "genetic": 3, "swarm": 3}),
+    (50, 10, {"bonmin-perspective": 1, "genetic": 2, "swarm": 2}),
+    (200, 10, {"genetic": 1}),
     (1000, 10, {}),
 )
 _EVERYWHERE = ("priced", "proposed", "highs-ipopt", "ipopt-rounded")
-_NETWORKS = {200: 5, 1000: 3}
+_NETWORKS = {200: 3, 1000: 2}
 
 
 def jobs(quick: bool = False) -> Iterator[tuple[str, Place]]:
@@ -99,7 +99,7 @@ def jobs(quick: bool = False) -> Iterator[tuple[str, Place]]:
         In the order of measurement.
     """
     for users, servers, others in _CASES[: 2 if quick else None]:
-        most = _NETWORKS.get(users, 50)
+        most = _NETWORKS.get(users, 25)
         counts = dict.fromkeys(_EVERYWHERE, most) | others
         for seed in range(2 if quick else most):
             for track in TRACKS:
