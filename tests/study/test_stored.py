@@ -10,6 +10,7 @@ from mecllm.methods import solve
 from mecllm.study.bench import sized
 from mecllm.study.certificates import _CASES, certify, networks, stored_certificates
 from mecllm.study.claims import EQUAL_TERMS
+from mecllm.study.peers import jobs, stored_peers
 from mecllm.study.statistics import TIE_BAND
 from mecllm.system.files import data_path
 from mecllm.system.scenario import TRACKS
@@ -84,3 +85,25 @@ def test_objectives_of_the_bench_are_what_a_fresh_run_gives(track):
     (row,) = kept[(kept.study == "association") & (kept.method == "priced")].itertuples()
     fresh = solve(sized(track, row.users, row.servers).draw(0), "priced", 0)
     assert fresh.objective == pytest.approx(row.objective, rel=1e-9)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("method", ["priced", "proposed"])
+def test_objectives_beside_the_peers_are_what_a_fresh_run_gives(track, method):
+    kept = stored_peers()
+    kept = kept[(kept.track == track) & (kept.users == 10) & (kept.seed == 1)]
+    (row,) = kept[kept.method == method].itertuples()
+    fresh = solve(sized(track, row.users, row.servers).draw(1), method)
+    near = NEAR if method in MOVING else 1e-9
+    assert fresh.objective == pytest.approx(row.objective, rel=near)
+    assert row.failure == ""
+
+
+def test_the_comparison_with_peers_is_complete_and_of_one_code():
+    kept = stored_peers()
+    wanted = {(name, *place) for name, place in jobs()}
+    columns = ["method", "track", "users", "servers", "seed"]
+    assert set(kept[columns].itertuples(index=False, name=None)) == wanted
+    assert len(kept) == len(wanted)
+    assert len(set(kept.code)) == 1
+    assert not kept.machine.str.contains("/").any()
