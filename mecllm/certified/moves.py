@@ -23,7 +23,8 @@ from mecllm.system.network import Network
 # least, per server: they bound the time of a round.
 _TRIAL_ROWS, _TRIALS_PER_SERVER = 200_000, 2
 # Trials expected to cost more than this share of a user's mean cost are left out: 1.5 times at 500.
-_HOPELESS = 0.01
+# What is expected is no bound, so that up to _FEW users, where it saves nothing, all are made.
+_HOPELESS, _FEW = 0.01, 10
 # Swap partners tried for each promising move.
 _PARTNERS = 50
 # With more users than this a trial keeps every α, which the next allocation then chooses anew, and
@@ -295,4 +296,6 @@ def _promising(current: Allocation, expected: Array) -> IntArray:
     most = max(int(_TRIAL_ROWS / max(2 * users / servers, 1)), _TRIALS_PER_SERVER * servers)
     slack = current.objective - current.lower_bound
     order = np.argsort(expected, kind="stable")[:most]
+    if users <= _FEW:
+        return order
     return order[expected[order] < slack + _HOPELESS * current.objective / users]

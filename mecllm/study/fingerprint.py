@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 from pathlib import Path
+from threading import Lock
 
 import mecllm
 
 _PACKAGE = Path(mecllm.__file__).parent
+# Python 3.11 counts the depth of all threads' syntax trees together, and stops in one of them.
+_ONE_AT_A_TIME = Lock()
 
 
 def fingerprint(module: str, data: tuple[Path, ...] = ()) -> str:
@@ -29,7 +32,9 @@ def fingerprint(module: str, data: tuple[Path, ...] = ()) -> str:
         Sixteen hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for _, tree in sorted(_reached(module).items()):
+    with _ONE_AT_A_TIME:
+        reached = _reached(module)
+    for _, tree in sorted(reached.items()):
         digest.update(ast.dump(tree).encode())
     for path in sorted(data):
         digest.update(path.read_bytes())
