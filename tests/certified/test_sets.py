@@ -44,11 +44,13 @@ def test_few_sets_give_true_bounds_too(formulation, rows, monkeypatch):
 @pytest.mark.parametrize("track", ["literal", "repaired"])
 def test_a_better_worth_of_users_raises_the_bound(track, monkeypatch):
     network = sized(track, 50, 10).draw(1)
-    prices, best = dual_prices(network), priced(network).allocation.decision.association
-    several = refined_bound(network, prices, best)
+    prices, best = dual_prices(network), priced(network).allocation
+    several = refined_bound(network, prices, best.decision.association)
     monkeypatch.setattr(partition, "_ROUNDS", 1)
-    one = refined_bound(network, prices, best)
-    assert lower_bound(network, prices) < one < several
+    one = refined_bound(network, prices, best.decision.association)
+    assert lower_bound(network, prices) < one <= several
+    # On some machines the first round proves the optimum.
+    assert one < several or one > best.objective * (1 - 1e-6)
 
 
 @given(networks(), st.integers(0, 10**6))
