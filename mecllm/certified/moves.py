@@ -8,14 +8,14 @@ at least what they say, less what the resources lack to their bound. The most pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from mecllm.allocation import Allocation, Groups, allocate
+from mecllm.allocation import Allocation, allocate
 from mecllm.certified.pairs import PairCosts, Prices
-from mecllm.certified.sets import group_costs
+from mecllm.certified.sets import SolvedSets
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
@@ -35,39 +35,6 @@ _LEAST_DESCENT = 1e-10
 _MAX_ROUNDS = 100
 
 _Move = tuple[tuple[int, int], ...]
-
-
-class SolvedSets:
-    """Costs of sets of users on servers, each solved once.
-
-    Parameters
-    ----------
-    layers : array (N,), optional
-        Keep these α.
-    """
-
-    def __init__(self, network: Network, layers: Array | None = None) -> None:
-        self.network = network
-        self.layers = layers
-        self.known: dict[tuple[int, bytes], float] = {}
-
-    def costs(self, sets: Sequence[tuple[int, IntArray]]) -> Array:
-        """Cost each set, a server with its users sorted.
-
-        Parameters
-        ----------
-        sets : sequence of (int, int array)
-        """
-        keys = [(server, users.tobytes()) for server, users in sets]
-        new = {key: item for key, item in zip(keys, sets, strict=True) if key not in self.known}
-        if new:
-            users = [item[1] for item in new.values()]
-            index = np.repeat(np.arange(len(new)), [len(u) for u in users])
-            servers = np.array([item[0] for item in new.values()])
-            groups = Groups(np.concatenate(users), index, servers)
-            costs = group_costs(self.network, groups, self.layers).tolist()
-            self.known.update(zip(new, costs, strict=True))
-        return np.array([self.known[key] for key in keys])
 
 
 def descend(
@@ -127,8 +94,7 @@ def _repeated(
 def _together(network: Network, current: Allocation, pairs: PairCosts) -> IntArray | None:
     """Make many moves at once while the next is expected to pay: 3 times at 500 users."""
     outlook = _Outlook.of(network, current, pairs)
-    slack = current.objective - current.lower_bound
-    open_ = np.flatnonzero(outlook.reduced < slack)
+    open_ = outlook.open()
     open_ = open_[np.argsort(outlook.reduced[open_], kind="stable")]
     stiffness = outlook.stiffness.T
     more = np.zeros_like(stiffness)
@@ -209,6 +175,8 @@ class _Outlook:
         The user's server.
     stiffness : array (2, M)
         Half the price of the square of what a server has to free or to hand out besides.
+    slack : float
+        What the resources lack to their bound: who costs more than that cannot pay.
     """
 
     reduced: Array
@@ -216,6 +184,7 @@ class _Outlook:
     own: Array
     home: IntArray
     stiffness: Array
+    slack: float
 
     @classmethod
     def of(cls, network: Network, current: Allocation, pairs: PairCosts) -> _Outlook:
@@ -241,7 +210,12 @@ class _Outlook:
                 np.abs(current.frequency_price) / network.server_frequency_max,
             ]
         )
-        return cls(reduced, amount, there[1:], home, stiffness)
+        slack = current.objective - current.lower_bound
+        return cls(reduced, amount, there[1:], home, stiffness, slack)
+
+    def open(self) -> IntArray:
+        """Places of the pairs whose moves may pay."""
+        return np.flatnonzero(self.reduced < self.slack)
 
     def strain(self, servers: IntArray, amount: Array) -> Array:
         """Cost beyond the price of an amount (2, K) that servers (K,) hand out besides."""
@@ -249,20 +223,18 @@ class _Outlook:
 
 
 def _moves(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[_Move]:
-    slack = current.objective - current.lower_bound
-    open_ = np.flatnonzero(outlook.reduced < slack)
+    open_ = outlook.open()
     expected = outlook.reduced[open_]
     expected = expected + outlook.strain(pairs.servers[open_], outlook.amount[:, open_])
     expected = expected + outlook.strain(outlook.home[open_], outlook.own[:, open_])
-    chosen = open_[_promising(current, expected)]
+    chosen = open_[_promising(current, outlook, expected)]
     return [((int(pairs.users[i]), int(pairs.servers[i])),) for i in chosen]
 
 
 def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[_Move]:
-    reduced, home = outlook.reduced, outlook.home
-    slack = current.objective - current.lower_bound
+    reduced, home, slack = outlook.reduced, outlook.home, outlook.slack
     # A swap can pay only if one of its two moves does.
-    gains = np.flatnonzero(reduced < slack)
+    gains = outlook.open()
     partners = np.flatnonzero(reduced < slack - reduced.min(initial=0.0))
     # Partners of a gain n: m -> k are the moves k -> m of other users, cheapest first.
     base = len(current.bandwidth_price)
@@ -280,7 +252,7 @@ def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[_Mo
     for into, out in ((one, two), (two, one)):
         change = outlook.amount[:, into] - outlook.own[:, out]
         expected = expected + outlook.strain(pairs.servers[into], change)
-    chosen = _promising(current, expected)
+    chosen = _promising(current, outlook, expected)
     return [
         (
             (int(pairs.users[one[i]]), int(pairs.servers[one[i]])),
@@ -290,12 +262,11 @@ def _swaps(current: Allocation, outlook: _Outlook, pairs: PairCosts) -> list[_Mo
     ]
 
 
-def _promising(current: Allocation, expected: Array) -> IntArray:
+def _promising(current: Allocation, outlook: _Outlook, expected: Array) -> IntArray:
     """Places of the least amounts, if not hopeless, as many as a round has time for."""
     servers, users = len(current.bandwidth_price), len(current.decision.association)
     most = max(int(_TRIAL_ROWS / max(2 * users / servers, 1)), _TRIALS_PER_SERVER * servers)
-    slack = current.objective - current.lower_bound
     order = np.argsort(expected, kind="stable")[:most]
     if users <= _FEW:
         return order
-    return order[expected[order] < slack + _HOPELESS * current.objective / users]
+    return order[expected[order] < outlook.slack + _HOPELESS * current.objective / users]

@@ -14,18 +14,19 @@ import numpy as np
 
 from mecllm.allocation import Allocation, allocate
 from mecllm.certified.dual import dual_value
-from mecllm.certified.moves import SolvedSets, descend
+from mecllm.certified.moves import descend
 from mecllm.certified.pairs import PairCosts, Prices
 from mecllm.certified.partition import closed
 from mecllm.certified.prices import dual_prices
 from mecllm.certified.screening import near
+from mecllm.certified.sets import SolvedSets
 from mecllm.system.arrays import IntArray
 from mecllm.system.association import fill_empty
 from mecllm.system.network import Network
 
 # A gap that no figure or table shows, at which a search for anything better ends.
 _GAP = 1e-6
-# Pairs that moves may use: dearer than the user's best by at most this share of it.
+# Pairs that moves may use: costlier than the user's best by at most this share of it.
 _NEAR = 0.03
 
 

@@ -9,6 +9,7 @@ left are solved exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +61,39 @@ class UserSets:
         """
         row, user = np.nonzero(member)
         return cls(member, server, _group_bounds(network, Groups(user, row, server)))
+
+
+class SolvedSets:
+    """Costs of sets of users on servers, each solved once.
+
+    Parameters
+    ----------
+    layers : array (N,), optional
+        Keep these α.
+    """
+
+    def __init__(self, network: Network, layers: Array | None = None) -> None:
+        self.network = network
+        self.layers = layers
+        self.known: dict[tuple[int, bytes], float] = {}
+
+    def costs(self, sets: Sequence[tuple[int, IntArray]]) -> Array:
+        """Cost each set, a server with its users sorted.
+
+        Parameters
+        ----------
+        sets : sequence of (int, int array)
+        """
+        keys = [(server, users.tobytes()) for server, users in sets]
+        new = {key: item for key, item in zip(keys, sets, strict=True) if key not in self.known}
+        if new:
+            users = [item[1] for item in new.values()]
+            index = np.repeat(np.arange(len(new)), [len(u) for u in users])
+            servers = np.array([item[0] for item in new.values()])
+            groups = Groups(np.concatenate(users), index, servers)
+            costs = _group_costs(self.network, groups, self.layers).tolist()
+            self.known.update(zip(new, costs, strict=True))
+        return np.array([self.known[key] for key in keys])
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,21 +236,8 @@ def capacity_worth(network: Network, prices: Prices) -> Array:
     return bandwidth + prices.frequency * network.server_frequency_max
 
 
-def group_costs(network: Network, groups: Groups, layers: Array | None = None) -> Array:
-    """Cost each group of users with its own best bandwidth, power, clocks and α.
-
-    Parameters
-    ----------
-    groups : Groups
-        Users of each of G groups and its server.
-    layers : array (N,), optional
-        Keep these α of the users.
-
-    Returns
-    -------
-    array (G,)
-        Infinite where the group is empty and the capacities are equalities.
-    """
+def _group_costs(network: Network, groups: Groups, layers: Array | None) -> Array:
+    """Cost each group (G,) at its own best bandwidth, power, clocks and, if not given, α (N,)."""
     work, _, limit, equal = _work(network, groups)
     if layers is None:
         rest = split_layers(work, groups, limit, equal).value
