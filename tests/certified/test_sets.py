@@ -14,7 +14,7 @@ from mecllm.certified.pairs import PairCosts
 from mecllm.certified.partition import refined_bound
 from mecllm.certified.prices import dual_prices
 from mecllm.certified.pricing import priced
-from mecllm.certified.sets import SetBounds, UserSets, _group_bounds, group_costs
+from mecllm.certified.sets import SetBounds, UserSets, _group_bounds, _group_costs
 from mecllm.study.bench import sized
 from tests.certified.test_certificate import enumerated
 from tests.examples import LITERAL, REPAIRED, networks, small
@@ -108,11 +108,12 @@ def test_choices_of_more_users_than_a_word_has_bits():
 def test_costs_of_groups_are_those_of_the_allocation(formulation):
     network, association = small(2, 6, 2, formulation)
     groups = Groups.of(association, 2)
-    cost, bound = group_costs(network, groups), _group_bounds(network, groups)
+    cost, bound = _group_costs(network, groups, None), _group_bounds(network, groups)
     found = allocate(network, association)
     home = network.users * [0]
     assert cost.sum() == pytest.approx(found.objective, rel=1e-12)
     assert np.all(bound <= cost)
     assert bound.sum() == pytest.approx(found.lower_bound, rel=1e-12)
-    empty = group_costs(network, Groups(np.arange(6), np.array(home), np.arange(2)))[1]
+    alone = Groups(np.arange(6), np.array(home), np.arange(2))
+    empty = _group_costs(network, alone, None)[1]
     assert empty == (np.inf if formulation.capacity == "equal" else 0.0)
