@@ -127,10 +127,15 @@ def packages(root: Path, group: str) -> str:
     return table(["package", "version", "licence"], rows, "lll")
 
 
+def chapter_times(source: Path) -> list[dict[str, str]]:
+    """Read how long each chapter took when it was timed last."""
+    with (source / "_data" / "times.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def times(source: Path) -> str:
     """Tabulate how long each chapter took."""
-    with (source / "_data" / "times.csv").open(encoding="utf-8", newline="") as file:
-        entries = list(csv.DictReader(file))
+    entries = chapter_times(source)
     rows: list[list[object]] = [[f"{{doc}}`{e['chapter']}`", e["seconds"]] for e in entries]
     rows.append(["**all chapters**", sum(int(e["seconds"]) for e in entries)])
     machines = sorted({f"Python {e['python']} and {e['cores']} cores" for e in entries})

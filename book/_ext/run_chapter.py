@@ -8,11 +8,11 @@ Without the address of a repository there are none.
 
 from __future__ import annotations
 
-import csv
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from generated import chapter_times
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -35,9 +35,8 @@ def without_repository(_app: Sphinx, config: Config) -> None:
 
 
 def seconds(source: Path, name: str) -> str:
-    """Read how long a chapter took when it was timed last."""
-    with (source / "_data" / "times.csv").open(encoding="utf-8", newline="") as file:
-        return {row["chapter"]: row["seconds"] for row in csv.DictReader(file)}.get(name, "?")
+    """Say how long a chapter took when it was timed last."""
+    return {row["chapter"]: row["seconds"] for row in chapter_times(source)}.get(name, "?")
 
 
 def line(times: tuple[int, str], name: str, notebook: str, services: list[dict[str, str]]) -> str:

@@ -16,10 +16,16 @@ from mecllm.study import ledgers as claims, settings as regimes
 from mecllm.study.checks import CHECKED, check
 from mecllm.study.claims import COMPARISONS, Order, margin
 from mecllm.study.dependence import _stored_shares, contradictions, moved, shares
-from mecllm.study.html import ledger_table, settings_table, verdict_table
+from mecllm.study.html import (
+    comparison_table,
+    ledger_table,
+    settings_table,
+    track_table,
+    verdict_table,
+)
 from mecllm.study.ledgers import VERDICTS, differences, ledger, results, verdict_counts
 from mecllm.study.rules import HOLDS, ONLY_IF, RULES
-from mecllm.system.scenario import TRACKS
+from mecllm.system.scenario import TRACKS, Scenario
 
 IDS = [
     *(f"T{n}" for n in range(1, 41)),
@@ -241,3 +247,21 @@ def test_a_matrix_shows_verdicts_as_signs_with_their_names_and_what_a_setting_mo
     moved = next(row for row in body.split("</tr>") if "repaired</td><td>no normalisation" in row)
     assert moved.count("<strong>") == 2
     assert moved.count("✗") == 2
+
+
+def test_every_comparison_stands_with_its_verdict_and_its_ratio() -> None:
+    rows = re.findall(r"<tr><td>(\w+)</td><td>.*?</td>(.*?)</tr>", comparison_table())
+    assert [name for name, _ in rows] == list(COMPARISONS)
+    found = {track: claims.decide(results(track), tuple(COMPARISONS)) for track in TRACKS}
+    for name, cells in rows:
+        shown = re.findall(r"<td><strong>(.*?)</strong>(.*?)</td>", cells)
+        assert [verdict for verdict, _ in shown] == [found[t][name].verdict for t in TRACKS]
+        assert all(re.search(r"×\S+ \[\S+, \S+\]", numbers) for _, numbers in shown)
+
+
+def test_the_table_of_the_tracks_has_what_differs_and_nothing_else() -> None:
+    keys = re.findall(r"<code>(\w+)</code>", track_table())
+    literal, repaired = map(Scenario.load, TRACKS)
+    assert keys == [k for k in literal.provenance if getattr(literal, k) != getattr(repaired, k)]
+    assert "power_min_W" in keys
+    assert "bandwidth_MHz" not in keys
