@@ -171,6 +171,24 @@ class Work:
         remaining = self.layers - layers
         return remaining * (saved - added), remaining * (saved + added)
 
+    def firmness(self, layers: Array, clock: Array) -> Array:
+        """∂²cost/∂f² [1/Hz²], by which a price moves its clock the less.
+
+        Parameters
+        ----------
+        layers : array
+            α.
+        clock : array
+            f [Hz] at the server.
+
+        Returns
+        -------
+        array
+            Not negative; infinite where neither time nor energy counts, since no price moves f.
+        """
+        bend = 2 * (self.delay / clock**3 + self.energy * self.kappa)
+        return (self.layers - layers) * self.flops * bend if np.any(bend) else np.inf + 0 * clock
+
     def free_clock(self) -> Array:
         """Return f̂ [Hz], the clock of least cost were it free of charge and limit."""
         return np.cbrt(self.delay / (2 * self.energy * self.kappa))

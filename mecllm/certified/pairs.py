@@ -16,6 +16,10 @@ from mecllm.allocation.enumeration import priced_layers
 from mecllm.system.arrays import Array, IntArray
 from mecllm.system.network import Network
 
+# Part of the bend of a clock that is told where the clock is at its limit. With all of it steps
+# are too short where one user has a server alone, with none they go to and fro over the limit.
+_AT_CAP = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Prices:
@@ -149,6 +153,36 @@ class PairCosts(Pairs):
         upload, bandwidth = self.upload(bandwidth_price)
         _, clock, layers = priced_layers(self.work, frequency_price)
         return upload + layers, bandwidth, clock
+
+    def curved(self, prices: Prices) -> tuple[Array, Array, Array]:
+        """Return V + J, the amounts that attain it, and how they answer to the prices.
+
+        Parameters
+        ----------
+        prices : Prices
+            λ and ν.
+
+        Returns
+        -------
+        cost : array (K,)
+            V + J.
+        amounts : array (2, K)
+            b and f [Hz], the slopes of the cost.
+        bends : array (2, K)
+            -∂b/∂λ and -∂f/∂ν [Hz²], α kept. A clock that is all of the server's answers to no
+            price until it does: its bend is a part of what it would be then.
+        """
+        price = prices.bandwidth[self.servers]
+        if self.uplink.free:
+            upload, bandwidth, bend = np.zeros((3, len(price)))
+        else:
+            bandwidth, power, elasticity = self.uplink.demand(price)
+            upload = self.uplink.cost(bandwidth, power) + price * bandwidth
+            bend = -bandwidth * elasticity / price
+        layers, clock, least = priced_layers(self.work, prices.frequency[self.servers])
+        part = np.where(clock < self.work.cap, 1.0, _AT_CAP)
+        bends = np.stack([bend, part / self.work.firmness(layers, clock)])
+        return upload + least, np.stack([bandwidth, clock]), bends
 
     def upload(self, price: Array) -> tuple[Array, Array]:
         """Return V and the bandwidth (K,) at a price λ (K,) of it."""

@@ -32,8 +32,8 @@ _ROWS = 80_000
 # Rounds, each for the numbers of users of a better decision.
 _ROUNDS = 5
 # Where nothing else is left, associations are drawn by the shares that users have of servers; users
-# in all of them, and what is added to every share.
-_DRAWN, _CHANCE = 1_000, 0.05
+# in all of them.
+_DRAWN = 1_000
 # Sets are sought in steps, each by a larger part of what the bound lacks to the decision beyond the
 # least of their server, as long as the rows suffice.
 _PARTS = (1 / 8, 1 / 2, 1)
@@ -41,10 +41,9 @@ _PARTS = (1 / 8, 1 / 2, 1)
 _OPEN = 100_000
 # Reach that lets every pair through.
 _WIDEST = 1e9
-# Choices of sets looked at for a server: tens of milliseconds.
-_CHOICES = 200_000
-# A total excess too long to go through is halved, down to this share of the greatest there is.
-_LEAST_EXCESS = 1e-3
+# Choices of sets looked at for a server: tens of milliseconds. Where there are more, the limit of
+# the total excess falls; it is known to a hundredth after so many halvings.
+_CHOICES, _HALVINGS = 200_000, 7
 
 
 def refined_bound(network: Network, start: Prices, association: IntArray) -> float:
@@ -108,26 +107,32 @@ def closed(
     margin = ROUNDING_MARGIN * float(
         np.abs(paid).sum() + np.abs(capacity_worth(network, prices)).sum()
     )
-    worth, counts = paid, CountPrices.around(network, prices, _load(network, best))
-    share, rng = None, np.random.default_rng(0)
+
+    def bounds_of(counts: CountPrices, worth: Array) -> SetBounds:
+        return SetBounds.of(network, costs, [prices, *counts.points], worth)
+
+    counts = CountPrices.around(network, prices, _load(network, best))
+    bounds, share, rng = bounds_of(counts, paid), None, np.random.default_rng(0)
     for _ in range(_ROUNDS):
-        bounds = SetBounds.of(network, costs, [prices, *counts.points], worth)
-        value, association = _bounded(network, bounds, worth, best.objective + margin)
+        before = best, bounds
+        value, association = _bounded(network, bounds, best.objective + margin)
         if association is not None:
             best = min(best, allocate(network, association), key=_objective)
-        bound, known = min(max(bound, value - margin), best.objective), best.objective
-        if known - bound <= gap * abs(known):
+        bound = min(max(bound, value - margin), best.objective)
+        if best.objective - bound <= gap * abs(best.objective):
             break
         load = _load(network, best)
         if share is None or np.any(load != counts.load):
             counts = CountPrices.around(network, prices, load)
             worth, counts, share = raised(network, costs, paid, counts)
+            bounds = bounds_of(counts, worth)
             best = min(best, improve(_drawn(network, costs, share)), key=_objective)
-        else:
-            for _ in range(_DRAWN // network.users):
-                drawn = _drawn(network, costs, (share + _CHANCE) / rng.exponential(size=len(share)))
-                best = min(best, improve(drawn), key=_objective)
-            if best.objective == known:
+        if (best, bounds) == before:
+            chances = rng.exponential(size=(_DRAWN // network.users, len(share)))
+            drawn = [_drawn(network, costs, share / chance) for chance in chances]
+            for association in np.unique(drawn, axis=0):
+                best = min(best, improve(association), key=_objective)
+            if best is before[0]:
                 break
     return best, min(bound, best.objective)
 
@@ -147,11 +152,10 @@ def _load(network: Network, best: Allocation) -> IntArray:
     return np.bincount(best.decision.association, minlength=network.servers)
 
 
-def _bounded(
-    network: Network, bounds: SetBounds, worth: Array, known: float
-) -> tuple[float, IntArray | None]:
+def _bounded(network: Network, bounds: SetBounds, known: float) -> tuple[float, IntArray | None]:
     """Bound better decisions than one of a known objective, or find the best of these."""
-    least = limit = bounds.floor
+    worth, least = bounds.worth, bounds.floor
+    limit = least
     sets = UserSets.none(network.users)
     for part in _PARTS:
         further = least + part * (known - float(worth.sum() + least.sum()))
@@ -199,16 +203,9 @@ def _choice(sets: UserSets, excess: Array, limit: float) -> tuple[float, IntArra
     power = 1 << np.arange(63, dtype=np.int64)
     words = [member[:, i : i + 63] @ power[: users - i] for i in range(0, users, 63)]
     bits = np.stack(words, axis=1)
-    while limit > 0:
-        found = _search(sets.server, bits[:-1], bits[-1], excess, limit)
-        if found is not None:
-            break
-        limit = limit / 2 if limit > _LEAST_EXCESS * excess.max() else 0.0
-    else:
-        return 0.0, None
-    total, chosen = found
+    total, chosen = _search(sets.server, bits[:-1], bits[-1], excess, limit)
     if not chosen:
-        return limit, None
+        return total, None
     association = np.empty(users, dtype=np.int64)
     for one in chosen:
         association[sets.member[one]] = sets.server[one]
@@ -217,10 +214,11 @@ def _choice(sets: UserSets, excess: Array, limit: float) -> tuple[float, IntArra
 
 def _search(
     server: IntArray, bits: IntArray, every: IntArray, excess: Array, limit: float
-) -> tuple[float, list[int]] | None:
+) -> tuple[float, list[int]]:
     """Go through the servers, keep the least excess for each set of users served so far.
 
-    None where that takes too long; no choice where none is within the limit.
+    The limit falls where there are too many choices. Where none is left it is returned: all of
+    them exceed it.
     """
     order = np.flatnonzero(excess <= limit)
     order = order[np.argsort(excess[order], kind="stable")]
@@ -232,9 +230,10 @@ def _search(
     later.pop()
     done, total, trail = np.zeros((1, len(every)), dtype=np.int64), np.zeros(1), []
     for sets in own:
+        limit = _affordable(excess[sets], total, limit)
+        if limit <= 0:
+            return 0.0, []
         count = np.searchsorted(excess[sets], limit - total, side="right")
-        if count.sum() > _CHOICES:
-            return None
         before = np.repeat(np.arange(len(total)), count)
         one = sets[np.arange(len(before)) - np.repeat(np.cumsum(count) - count, count)]
         joined, rest = done[before] | bits[one], later.pop()
@@ -253,3 +252,18 @@ def _search(
         chosen.append(int(one[place]))
         place = before[place]
     return float(total[0]), chosen
+
+
+def _affordable(excess: Array, total: Array, limit: float) -> float:
+    """Limit, or a lower one within which there are not too many choices; 0 for want of one."""
+
+    def choices(limit: float) -> int:
+        return int(np.searchsorted(excess, limit - total, side="right").sum())
+
+    if choices(limit) <= _CHOICES:
+        return limit
+    low, high = 0.0, limit
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if choices(middle) <= _CHOICES else (low, middle)
+    return low

@@ -1,9 +1,10 @@
 """Prices that maximise the dual of P2.
 
-Each user's minimum over its servers is smoothed by a soft minimum, whose temperature falls;
-L-BFGS-B does the rest. On large networks the prices are sought in rounds: on a sample of the users
-first, then on all, each time over the pairs that matter and with V and J tabulated over a range of
-prices (piecewise cubic; their slopes are the bandwidth and the clock). No table enters a bound.
+On all pairs of a network that is not large by an interior point. On a large network the prices are
+sought in rounds: on a sample of the users first, then on all, each time over the pairs that matter
+and with V and J tabulated over a range of prices (piecewise cubic; their slopes are the bandwidth
+and the clock). Each user's minimum over its servers is smoothed there by a soft minimum, whose
+temperature falls, and L-BFGS-B does the rest. No table enters a bound.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ import numpy as np
 from mecllm.allocation import allocate
 from mecllm.allocation.blocks import spread
 from mecllm.certified.dual import lower_bound
+from mecllm.certified.interior import interior_prices
 from mecllm.certified.pairs import PairCosts, Pairs, Prices, price_units
 from mecllm.certified.screening import candidates
 from mecllm.certified.tables import CostTables
-from mecllm.system.arrays import Array
+from mecllm.system.arrays import Array, IntArray
 from mecllm.system.geometry import DistanceGain
 from mecllm.system.network import PER_USER, Network
 
-# Temperatures of the soft minimum, in units of a user's mean cost, and steps at each: on a small
-# network, and in a round on a large one, where the rounds before have come near.
+# A network with at most so many pairs is solved with all of them, untabulated: with more the rounds
+# are faster.
+_SMALL = 50_000
+# Temperatures of the soft minimum, in units of a user's mean cost, where the interior point did not
+# settle, and steps at each.
 _TEMPERATURES = (0.03, 0.003, 3e-4)
 _STEPS = 30
-# A network with at most so many pairs is solved with all of them, untabulated.
-_SMALL = 2_000
 # Users per server in the sample of the first round; with fewer its prices say little.
 _SAMPLE_LOAD = 12
 
@@ -77,16 +80,33 @@ _PART = 200_000
 
 def dual_prices(network: Network) -> Prices:
     """Prices that nearly maximise D(λ, ν)."""
+    return dual_solution(network)[0]
+
+
+def dual_solution(network: Network) -> tuple[Prices, IntArray | None]:
+    """Prices that nearly maximise D(λ, ν), and where they lead the users.
+
+    Returns
+    -------
+    prices : Prices
+        λ and ν.
+    favourite : int array (N,) or None
+        The server that has most of each user, where the multipliers tell.
+    """
     if network.users * network.servers <= _SMALL:
         every, start = PairCosts.every(network), _uniform(network)
-        return _maximize(network, [every], start, _signs(network), _TEMPERATURES)
+        limits = _signs(network, start)
+        prices, favourite = interior_prices(network, every, start, limits[0])
+        if favourite is None:
+            prices = _maximize(network, [every], prices, limits, _TEMPERATURES)
+        return prices, favourite
     sample = _sample(network)
     prices = _uniform(sample)
     for step in _COARSE:
         prices, _ = _round(sample, prices, step)
     for step in (_FINE, _FINEST) if network.users <= _FINEST_USERS else (_FINE,):
         prices = _settled(network, prices, step)
-    return prices
+    return prices, None
 
 
 def _settled(network: Network, prices: Prices, step: _Round) -> Prices:
@@ -181,11 +201,11 @@ def _uniform(network: Network) -> Prices:
     return Prices(ones * float(allocation.bandwidth_price[best].mean()), ones * clock)
 
 
-def _signs(network: Network) -> tuple[Array, Array]:
+def _signs(network: Network, uniform: Prices) -> tuple[Array, Array]:
     servers = network.servers
     low, high = np.zeros(2 * servers), np.full(2 * servers, np.inf)
     # Bandwidth for nothing would be asked for without limit.
-    low[:servers] = 1e-3 * price_units(network, _uniform(network).both)[0]
+    low[:servers] = 1e-3 * price_units(network, uniform.both)[0]
     if network.formulation.capacity == "equal":
         low[servers:] = -np.inf
     return low, high

@@ -17,7 +17,7 @@ from mecllm.certified.dual import dual_value
 from mecllm.certified.moves import descend
 from mecllm.certified.pairs import PairCosts, Prices
 from mecllm.certified.partition import closed
-from mecllm.certified.prices import dual_prices
+from mecllm.certified.prices import dual_solution
 from mecllm.certified.screening import near
 from mecllm.certified.sets import SolvedSets
 from mecllm.system.arrays import IntArray
@@ -82,11 +82,12 @@ def priced(network: Network, gap: float = _GAP) -> Priced:
     >>> result.lower_bound <= result.allocation.objective, bool(result.gap < 1e-6)
     (True, True)
     """
-    prices = dual_prices(network)
+    prices, favourite = dual_solution(network)
     pairs, cost = near(network, prices, _NEAR)
     dual = dual_value(network, prices, pairs.least(cost))
-    best = pairs.servers[np.lexsort((cost, pairs.users))[pairs.start]]
-    start = allocate(network, fill_empty(network, best))
+    if favourite is None:
+        favourite = pairs.servers[np.lexsort((cost, pairs.users))[pairs.start]]
+    start = allocate(network, fill_empty(network, favourite))
     # Who has one server alone cannot move.
     movable = np.bincount(pairs.users)[pairs.users] > 1
     moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])

@@ -104,20 +104,20 @@ class SetBounds:
     ----------
     pairs : list of IntArray
         Users (F,) that each of the M servers may have; a set with another is none.
+    worth : array (N,)
+        π.
     reduced : list of Array
         V + J (F, Q) of these at each of Q prices, less the user's worth.
     paid : array (M, Q)
         What the server's whole capacity is worth at them.
-    users : int
-        N.
     empty : float
         Cost of a server without users.
     """
 
     members: list[IntArray]
+    worth: Array
     reduced: list[Array]
     paid: Array
-    users: int
     empty: float
 
     @classmethod
@@ -145,7 +145,7 @@ class SetBounds:
         first = np.cumsum(np.bincount(costs.servers, minlength=network.servers))[:-1]
         users, reduced = costs.users[order], cost[order] - worth[costs.users[order], None]
         members = np.split(users, first)
-        return cls(members, np.split(reduced, first), paid, network.users, _empty_cost(network))
+        return cls(members, worth, np.split(reduced, first), paid, _empty_cost(network))
 
     @cached_property
     def floor(self) -> Array:
@@ -155,6 +155,11 @@ class SetBounds:
             for reduced, paid in zip(self.reduced, self.paid, strict=True)
         ]
         return np.array(least)
+
+    @property
+    def value(self) -> float:
+        """Lower bound on P2, but for rounding."""
+        return float(self.worth.sum() + self.floor.sum())
 
     def below(self, limit: Array, most: int) -> tuple[Mask, IntArray] | None:
         """List the sets whose bound is at most a limit.
@@ -178,7 +183,7 @@ class SetBounds:
             chosen = _chosen(reduced, paid, end, most)
             if chosen is None:
                 return None
-            member = np.zeros((len(chosen), self.users), dtype=bool)
+            member = np.zeros((len(chosen), len(self.worth)), dtype=bool)
             member[:, own] = chosen
             members.append(member)
             most -= len(member)

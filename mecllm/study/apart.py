@@ -161,13 +161,13 @@ class Apart:
 
 
 def _serve(line: Connection) -> None:
-    """Say when a job's method is ready, then answer the job, until the line is closed."""
+    """Say when a job's method is ready, then answer the job, until nobody listens any more."""
     # Solvers write past Python, and their tables are nobody's output here; tracebacks still are.
     sys.stderr = os.fdopen(os.dup(2), "w")
     for channel in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), channel)
     ready: set[str] = set()
-    with suppress(EOFError), closing(line):
+    with suppress(EOFError, ConnectionError), closing(line):
         while True:
             name, method, place, limit = line.recv()
             if name not in ready:
