@@ -19,7 +19,7 @@ from mecllm.system.arrays import Array, IntArray
 
 # Pairs and α enumerated at a time; a dozen arrays of 12,000 doubles fit a cache of 2 MB.
 _BLOCK = 12_000
-# Above so many of them it pays to narrow α first, up to 1.9 times; four steps leave 1.4 of 31.
+# Above so many of them it pays to narrow α first, up to 2.5 times; four steps leave 1.4 of 31.
 _ENUMERATED, _NARROWINGS = 3_000, 4
 
 

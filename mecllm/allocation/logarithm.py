@@ -13,7 +13,8 @@ import numpy as np
 from mecllm.system.arrays import Array
 
 # Newton's steps are quadratic: after one of 1e-7 the error is 1e-14. From the table one is needed,
-# beyond it, at signal-to-noise ratios outside 1e-17..1e130, some dozens at most.
+# beyond it, at signal-to-noise ratios outside 1e-17..1e130, some dozens at most. Without the table
+# an allocation takes 1.1 to 1.5 times as long.
 MAX_STEPS = 60
 _LAST_STEP = 1e-7
 # ln u of the table and its cells; cubics over 0.02 of a target err by 1e-11.

@@ -22,7 +22,7 @@ from mecllm.system.network import Network
 # Rows over the trials of each kind in a round, the most promising trials by price, and trials at
 # least, per server: they bound the time of a round.
 _TRIAL_ROWS, _TRIALS_PER_SERVER = 200_000, 2
-# Trials expected to cost more than this share of a user's mean cost are left out: 1.5 times at 500.
+# Trials expected to cost more than this share of a user's mean cost are left out: 1.3 times at 500.
 # What is expected is no bound, so that up to _FEW users, where it saves nothing, all are made.
 _HOPELESS, _FEW = 0.01, 10
 # Swap partners tried for each promising move.
@@ -92,7 +92,7 @@ def _repeated(
 
 
 def _together(network: Network, current: Allocation, pairs: PairCosts) -> IntArray | None:
-    """Make many moves at once while the next is expected to pay: 3 times at 500 users."""
+    """Make many moves at once while the next is expected to pay: 1.4 times at 500 users."""
     outlook = _Outlook.of(network, current, pairs)
     open_ = outlook.open()
     open_ = open_[np.argsort(outlook.reduced[open_], kind="stable")]

@@ -13,10 +13,10 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from mecllm.allocation import enumeration, layers, logarithm, search
-from mecllm.certified import moves, partition, prices, screening
-from mecllm.certified.pricing import priced
-from mecllm.study.bench import TRACKS, sized
+from mecllm.allocation import communication, enumeration, layers, logarithm, search
+from mecllm.certified import moves, partition, prices, pricing, screening
+from mecllm.study.bench import sized
+from mecllm.system.scenario import TRACKS
 
 NOTHING = np.iinfo(np.int64).max
 
@@ -30,18 +30,21 @@ def _no_floor(self, users):
     return np.zeros((len(users), self._nodes.size))
 
 
+def _prices_alone(network):
+    return prices.dual_prices(network), None
+
+
 def _not_raised(network, costs, worth, counts):
     return worth, counts, np.ones(len(costs.users))
 
 
-# Name: (module or class, attribute, what stands there without the part).
+# Name: (module or class where the part is looked up, attribute, what stands there without it).
 PARTS = {
     "nothing": (),
-    "table of roots": ((logarithm, "root", _plain_root),),
+    "table of roots": ((communication, "root", _plain_root), (screening, "root", _plain_root)),
     "narrowing of α": ((enumeration, "_ENUMERATED", NOTHING),),
     "floor of J in screening": ((screening._Screen, "_layers_at_nodes", _no_floor),),
     "kinds of chips": ((screening, "_KINDS", 1),),
-    "tangents": ((layers, "_TANGENTS_EVERY", NOTHING),),
     "local search over α": ((layers, "improved", lambda w, g, c, e, best: best),),
     "pairs of α": ((search, "_PAIRED", 0),),
     "one α for all": ((search, "_alike", lambda w, g, c, e, best: best),),
@@ -56,7 +59,8 @@ PARTS = {
     "all pairs where few": ((screening, "_FEW", 0),),
     "last round of prices": ((prices, "_FINEST_USERS", 0),),
     "rounds of prices": ((prices, "_SMALL", NOTHING),),
-    "no rounds on few pairs": ((prices, "_SMALL", 0),),
+    "interior point": ((prices, "_SMALL", 0),),
+    "favourites": ((pricing, "dual_solution", _prices_alone),),
     "chords": ((layers._Ends, "crossing", lambda self, capacity, stayed: self.price.mean(axis=0)),),
     "nearest servers": ((screening, "_FIRST", NOTHING),),
 }
@@ -68,7 +72,7 @@ def measured(network, part):
         for owner, name, value in PARTS[part]:
             patch.setattr(owner, name, value)
         start = time.process_time()
-        result = priced(network)
+        result = pricing.priced(network)
         return time.process_time() - start, result.allocation.objective, result.lower_bound
 
 

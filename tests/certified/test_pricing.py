@@ -7,6 +7,7 @@ from mecllm.certified.certificate import verify
 from mecllm.certified.pricing import priced
 from mecllm.study.bench import sized
 from mecllm.system.scenario import Scenario
+from tests.certified.knockouts import PARTS, main
 from tests.certified.test_certificate import enumerated
 from tests.examples import LITERAL, REPAIRED, small
 
@@ -62,3 +63,12 @@ def test_same_network_same_result():
     assert one.lower_bound == two.lower_bound
     assert np.array_equal(one.allocation.decision.bandwidth, two.allocation.decision.bandwidth)
     assert list(one.history) == sorted(one.history, reverse=True)
+
+
+def test_every_part_can_be_knocked_out_and_its_price_is_told(capsys):
+    main(users=6, servers=2, seeds=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(PARTS)
+    without_sets = [line for line in lines if " sets  " in line]
+    # The proof of optimality is lost with them.
+    assert all(float(line.split("bound -")[1]) > 1e-6 for line in without_sets)
