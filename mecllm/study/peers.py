@@ -82,7 +82,7 @@ _CASES: tuple[tuple[int, int, dict[str, int]], ...] = (
     (1000, 10, {}),
 )
 _EVERYWHERE = ("priced", "proposed", "highs-ipopt", "ipopt-rounded")
-_NETWORKS = {200: 3, 1000: 2}
+_NETWORKS = {200: 10, 1000: 5}
 
 
 def jobs(quick: bool = False) -> Iterator[tuple[str, Place]]:
