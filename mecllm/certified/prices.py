@@ -1,10 +1,10 @@
 """Prices that maximise the dual of P2.
 
-On all pairs of a network that is not large by an interior point. On a large network the prices are
-sought in rounds: on a sample of the users first, then on all, each time over the pairs that matter
-and with V and J tabulated over a range of prices (piecewise cubic; their slopes are the bandwidth
-and the clock). Each user's minimum over its servers is smoothed there by a soft minimum, whose
-temperature falls, and L-BFGS-B does the rest. No table enters a bound.
+On a network that is not large by an interior point over all pairs; where that does not settle, each
+user's minimum over its servers is smoothed by a soft minimum, whose temperature falls, and L-BFGS-B
+does the rest. On large networks this is done in rounds: on a sample of the users first, then on all,
+each time over the pairs that matter and with V and J tabulated over a range of prices (piecewise
+cubic; their slopes are the bandwidth and the clock). No table enters a bound.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from mecllm.system.network import PER_USER, Network
 # A network with at most so many pairs is solved with all of them, untabulated: with more the rounds
 # are faster.
 _SMALL = 50_000
-# Temperatures of the soft minimum, in units of a user's mean cost, where the interior point did not
-# settle, and steps at each.
+# A step of the interior point solves twice as many equations as there are servers: with more of them
+# the smoothed descent is faster.
+_SERVERS = 200
+# Temperatures of that, in units of a user's mean cost, and steps at each.
 _TEMPERATURES = (0.03, 0.003, 3e-4)
 _STEPS = 30
 # Users per server in the sample of the first round; with fewer its prices say little.
@@ -96,10 +98,11 @@ def dual_solution(network: Network) -> tuple[Prices, IntArray | None]:
     if network.users * network.servers <= _SMALL:
         every, start = PairCosts.every(network), _uniform(network)
         limits = _signs(network, start)
-        prices, favourite = interior_prices(network, every, start, limits[0])
-        if favourite is None:
-            prices = _maximize(network, [every], start, limits, _TEMPERATURES)
-        return prices, favourite
+        if network.servers <= _SERVERS:
+            prices, favourite = interior_prices(network, every, start, limits[0])
+            if favourite is not None:
+                return prices, favourite
+        return _maximize(network, [every], start, limits, _TEMPERATURES), None
     sample = _sample(network)
     prices = _uniform(sample)
     for step in _COARSE:

@@ -93,6 +93,17 @@ def test_a_network_of_one_user_a_server_is_told_to_be_unsettled_and_solved_by_th
     assert unsettled
 
 
+def test_a_step_never_solves_thousands_of_equations(monkeypatch):
+    network = Scenario.load("repaired").replace(users=3, servers=400).draw(0)
+    monkeypatch.setattr(search, "interior_prices", None)
+    prices, favourite = search.dual_solution(network)
+    assert favourite is None
+    assert np.isfinite(lower_bound(network, prices))
+    monkeypatch.setattr(search, "_SERVERS", 400)
+    with pytest.raises(TypeError, match="not callable"):
+        search.dual_solution(network)
+
+
 def test_users_that_cost_nothing_leave_any_prices():
     scenario = Scenario.load("repaired").replace(users=6, servers=2)
     network = replace(scenario.draw(0), weights=Weights(energy=0.0, delay=0.0, stability=0.0))
