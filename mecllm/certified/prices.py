@@ -1,10 +1,10 @@
 """Prices that maximise the dual of P2.
 
-On a network that is not large by an interior point over all pairs; where that does not settle, each
+On a network that is not large by an interior point over all pairs. Where that does not settle, each
 user's minimum over its servers is smoothed by a soft minimum, whose temperature falls, and L-BFGS-B
-does the rest. On large networks this is done in rounds: on a sample of the users first, then on all,
-each time over the pairs that matter and with V and J tabulated over a range of prices (piecewise
-cubic; their slopes are the bandwidth and the clock). No table enters a bound.
+does the rest. On a large network this is done in rounds: on a sample of the users, then on all, each
+time over the pairs that matter and with V and J tabulated over a range of prices (piecewise cubic;
+their slopes are the bandwidth and the clock). No table enters a bound.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from mecllm.system.network import PER_USER, Network
 # A network with at most so many pairs is solved with all of them, untabulated: with more the rounds
 # are faster.
 _SMALL = 50_000
-# A step of the interior point solves twice as many equations as there are servers: with more of them
-# the smoothed descent is faster.
+# A step of the interior point solves two equations a server: with more of them the smoothed descent
+# is faster.
 _SERVERS = 200
 # Temperatures of that, in units of a user's mean cost, and steps at each.
 _TEMPERATURES = (0.03, 0.003, 3e-4)
