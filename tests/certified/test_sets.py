@@ -41,6 +41,33 @@ def test_few_sets_give_true_bounds_too(formulation, rows, monkeypatch):
         assert lower_bound(network, prices) <= bound <= enumerated(network) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
+@pytest.mark.parametrize("choices", [1, 5, 40])
+def test_few_choices_of_sets_give_true_bounds_too(formulation, choices, monkeypatch):
+    monkeypatch.setattr(partition, "_CHOICES", choices)
+    for seed in range(6):
+        network, association = small(seed, 6, 2, formulation)
+        prices = dual_prices(network)
+        bound = refined_bound(network, prices, association)
+        assert lower_bound(network, prices) <= bound <= enumerated(network) * (1 + 1e-12)
+
+
+def test_the_limit_falls_no_further_than_the_choices_ask(monkeypatch):
+    monkeypatch.setattr(partition, "_CHOICES", 1000)
+    rng = np.random.default_rng(0)
+    excess, total = np.sort(rng.exponential(size=200)), rng.exponential(size=50)
+
+    def choices(limit):
+        return np.sum(excess + total[:, None] <= limit)
+
+    limit = partition._affordable(excess, total, 5.0)
+    assert choices(5.0) > 1000 >= choices(limit)
+    assert choices(limit + 5.0 / 2**partition._HALVINGS) > 1000
+    assert partition._affordable(excess, total, limit) == limit
+    # Without any slack left there is nothing to choose.
+    assert partition._affordable(np.zeros(200), np.zeros(50), 5.0) == 0.0
+
+
 @pytest.mark.parametrize("track", ["literal", "repaired"])
 def test_a_better_worth_of_users_raises_the_bound(track, monkeypatch):
     network = sized(track, 50, 10).draw(1)
