@@ -3,7 +3,7 @@
 On a network that is not large by an interior point over all pairs. Where that does not settle, each
 user's minimum over its servers is smoothed by a soft minimum, whose temperature falls, and L-BFGS-B
 does the rest. On a large network this is done in rounds: on a sample of the users, then on all,
-over the pairs that matter each time, with V and J tabulated over a range of prices (piecewise cubic;
+over the pairs that matter each time, V and J tabulated over a range of prices (piecewise cubic;
 their slopes are the bandwidth and the clock). No table enters a bound.
 """
 
