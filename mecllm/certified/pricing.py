@@ -1,9 +1,9 @@
 """The certified method: prices drive association and resources at once.
 
 The dual of P2 is maximised first. The servers that have most of each user there start an
-association, which is then improved by moves and swaps, each with the resources solved anew. The prices certify
-how far from optimal the result can be. Whatever gap is left is closed by sets of users, as far as
-they can close it; on small networks that proves the optimum.
+association, which is then improved by moves and swaps, each with the resources solved anew. The
+prices certify how far from optimal the result can be. Whatever gap is left is closed by sets of
+users, as far as they can close it; on small networks that proves the optimum.
 """
 
 from __future__ import annotations
