@@ -88,6 +88,8 @@ def priced(network: Network, gap: float = _GAP) -> Priced:
     if favourite is None:
         favourite = pairs.servers[np.lexsort((cost, pairs.users))[pairs.start]]
     start = allocate(network, fill_empty(network, favourite))
+    if start.objective - dual <= gap * abs(start.objective):
+        return Priced(start, prices, dual, dual, 3 * (start.objective,))
     # Who has one server alone cannot move.
     movable = np.bincount(pairs.users)[pairs.users] > 1
     moves = PairCosts.of(network, pairs.users[movable], pairs.servers[movable])

@@ -72,3 +72,13 @@ def test_every_part_can_be_knocked_out_and_its_price_is_told(capsys):
     without_sets = [line for line in lines if " sets  " in line]
     # The proof of optimality is lost with them.
     assert all(float(line.split("bound -")[1]) > 1e-6 for line in without_sets)
+
+
+def test_where_the_prices_close_the_gap_nothing_else_is_tried(monkeypatch):
+    whole = priced(sized("literal", 5, 2).draw(1))
+    monkeypatch.setattr("mecllm.certified.pricing.descend", None)
+    alone = priced(sized("literal", 5, 2).draw(1))
+    assert alone.gap <= 1e-6
+    assert alone.allocation.objective == whole.allocation.objective
+    with pytest.raises(TypeError, match="not callable"):
+        priced(sized("literal", 5, 2).draw(0))
