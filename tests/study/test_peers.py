@@ -1,8 +1,10 @@
 """The comparison with peers: nothing that a method says is believed, and none can stop the rest."""
 
 import os
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from mecllm.allocation import allocate
 from mecllm.errors import ScenarioError, SolverError
 from mecllm.study import peers
 from mecllm.study.apart import Apart, Attempt, Place, _attempt, drawn
+from mecllm.system.scenario import TRACKS
 
 PLACE = Place("repaired", 6, 2, 1)
 
@@ -206,3 +209,17 @@ def test_an_attempt_without_a_decision_is_no_number():
     row = peers._judged(PLACE, Attempt(None, np.nan, 9.0, "overran its limit"))
     assert np.isnan(row["objective"])
     assert row["failure"] == "no answer"
+
+
+def test_the_readme_says_what_the_stored_table_says():
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| ([\d,]+), (\d+) \| (.+?) \| (.+?) \|$", readme, re.MULTILINE)
+    best = peers.best_peer(peers.stored_peers())
+    sizes = best[["users", "servers"]].drop_duplicates().itertuples(index=False)
+    assert [(int(n.replace(",", "")), int(m)) for n, m, *_ in told] == [tuple(s) for s in sizes]
+    for n, m, *cells in told:
+        for track, cell in zip(TRACKS, cells, strict=True):
+            own = best[(best.track == track) & (best.users == int(n.replace(",", "")))]
+            (row,) = own[own.servers == int(m)].itertuples()
+            few = f"{row.slower:.3g} [{row.least:.2g}]"
+            assert cell == ("–" if row.reached == 0 else few)
