@@ -84,7 +84,10 @@ def test_objectives_of_the_bench_are_what_a_fresh_run_gives(track):
     kept = kept[(kept.track == track) & (kept.users == 50) & (kept.seed == 0)]
     (row,) = kept[(kept.study == "association") & (kept.method == "priced")].itertuples()
     fresh = solve(sized(track, row.users, row.servers).draw(0), "priced", 0)
-    assert fresh.objective == pytest.approx(row.objective, rel=1e-9)
+    # Where the optimum is not proved, associations are drawn by shares that a descent ended with:
+    # another machine may draw others, and end elsewhere within the certified gap.
+    allowed = 1e-9 if row.gap <= 1e-6 else row.gap
+    assert fresh.objective == pytest.approx(row.objective, rel=allowed)
 
 
 @pytest.mark.parametrize("track", TRACKS)
