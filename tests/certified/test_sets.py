@@ -1,5 +1,6 @@
 """Sets of users on servers: bounds however few sets are looked at, and the choice among them."""
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -30,26 +31,25 @@ def test_odd_networks_are_proved_optimal(network):
     assert result.allocation.objective <= best * (1 + 1e-9 + own)
 
 
+@cache
+def tiny(formulation, seed):
+    """A network, an association and the optimum."""
+    network, association = small(seed, 6, 2, formulation)
+    return network, association, enumerated(network)
+
+
 @pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
-@pytest.mark.parametrize("rows", [6, 20, 60])
-def test_few_sets_give_true_bounds_too(formulation, rows, monkeypatch):
-    monkeypatch.setattr(partition, "_ROWS", rows)
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [*(("_ROWS", n) for n in (6, 20, 60)), *(("_CHOICES", n) for n in (1, 5, 40))],
+)
+def test_few_sets_and_few_choices_give_true_bounds_too(formulation, limit, value, monkeypatch):
+    monkeypatch.setattr(partition, limit, value)
     for seed in range(6):
-        network, association = small(seed, 6, 2, formulation)
+        network, association, best = tiny(formulation, seed)
         prices = dual_prices(network)
         bound = refined_bound(network, prices, association)
-        assert lower_bound(network, prices) <= bound <= enumerated(network) * (1 + 1e-12)
-
-
-@pytest.mark.parametrize("formulation", [LITERAL, REPAIRED])
-@pytest.mark.parametrize("choices", [1, 5, 40])
-def test_few_choices_of_sets_give_true_bounds_too(formulation, choices, monkeypatch):
-    monkeypatch.setattr(partition, "_CHOICES", choices)
-    for seed in range(2):
-        network, association = small(seed, 6, 2, formulation)
-        prices = dual_prices(network)
-        bound = refined_bound(network, prices, association)
-        assert lower_bound(network, prices) <= bound <= enumerated(network) * (1 + 1e-12)
+        assert lower_bound(network, prices) <= bound <= best * (1 + 1e-12)
 
 
 def test_the_limit_falls_no_further_than_the_choices_ask(monkeypatch):

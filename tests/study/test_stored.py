@@ -78,12 +78,13 @@ def test_points_of_the_stored_atlas_are_what_a_fresh_run_gives(track, point):
             assert same or float(kept) == pytest.approx(value, rel=5.1e-6), name
 
 
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("track", TRACKS)
-def test_objectives_of_the_bench_are_what_a_fresh_run_gives(track):
+def test_objectives_of_the_bench_are_what_a_fresh_run_gives(track, seed):
     kept = pd.read_csv(data_path("results", "bench.csv"))
-    kept = kept[(kept.track == track) & (kept.users == 50) & (kept.seed == 0)]
+    kept = kept[(kept.track == track) & (kept.users == 50) & (kept.seed == seed)]
     (row,) = kept[(kept.study == "association") & (kept.method == "priced")].itertuples()
-    fresh = solve(sized(track, row.users, row.servers).draw(0), "priced", 0)
+    fresh = solve(sized(track, row.users, row.servers).draw(seed), "priced", 0)
     # Where the optimum is not proved, associations are drawn by shares that a descent ended with:
     # another machine may draw others, and end elsewhere within the certified gap.
     allowed = 1e-9 if row.gap <= 1e-6 else row.gap
